@@ -1,2 +1,2 @@
 //! wip
-fn main(){}
+fn main() {}
