@@ -1,5 +1,7 @@
 //! What the box and the controller share. Without features this crate knows no runtime, no socket, no file and no clock.
 
+pub mod catalogue;
+pub mod effect;
 pub mod fault;
 pub mod link;
 pub mod machine;
@@ -7,10 +9,12 @@ pub mod machine;
 pub mod mqtt;
 pub mod path;
 pub mod record;
+pub mod row;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod topic;
 pub mod usp;
+pub mod value;
 
 pub use fault::Fault;
 pub use link::{Link, LinkEvent, Publication, QoS};

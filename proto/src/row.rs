@@ -1,0 +1,453 @@
+//! Rows: typed, documented parameters. A name exists once: the TR-181 spelling is the Rust field name, from the standard to
+//! the screen.
+
+use std::collections::BTreeMap;
+
+use crate::fault::{Fault, code};
+use crate::value::{Absent, Known, Value, ValueType};
+
+/// Named values as they travel: command arguments, parameter settings.
+pub type Args = BTreeMap<String, String>;
+
+/// Who may write a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody from outside.
+    ReadOnly,
+    /// Any time.
+    ReadWrite,
+    /// Once: at Add, or by the first Set (TR-106 writeOnceReadOnly; also every non-functional unique key).
+    WriteOnce,
+}
+
+/// What there is to know about a parameter or argument.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its TR-181 name.
+    pub name: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+    /// Its base type.
+    pub ty: ValueType,
+    /// Whether it is a comma-separated list of that type.
+    pub list: bool,
+    /// Its unit as TR-181 spells it; empty: none.
+    pub unit: &'static str,
+    /// The least value (numbers).
+    pub min: Option<i64>,
+    /// The greatest value (numbers), or the greatest length in bytes (text).
+    pub max: Option<i64>,
+    /// The values of an enumeration; empty: any.
+    pub values: &'static [&'static str],
+    /// Who may write it.
+    pub access: Access,
+    /// Never given out: read as empty.
+    pub secret: bool,
+    /// What stands for it when it is not given.
+    pub default: Option<&'static str>,
+    /// It may be left out altogether.
+    pub optional: bool,
+    /// The fields of nested rows (`Result.{i}.Status`); empty: a value.
+    pub rows: &'static [Self],
+}
+
+/// Words that say more about a field, used in `row!` between brackets.
+#[allow(non_snake_case)]
+impl Field {
+    /// A read-only field of this shape.
+    #[must_use]
+    pub const fn new(name: &'static str, doc: &'static str, shape: Shape) -> Self {
+        let Shape { ty, list, values, optional, rows } = shape;
+        Self {
+            name,
+            doc,
+            ty,
+            list,
+            unit: "",
+            min: None,
+            max: None,
+            values,
+            access: Access::ReadOnly,
+            secret: false,
+            default: None,
+            optional,
+            rows,
+        }
+    }
+    const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+    /// In seconds.
+    #[must_use]
+    pub const fn s(self) -> Self {
+        self.unit("seconds")
+    }
+    /// In milliseconds.
+    #[must_use]
+    pub const fn ms(self) -> Self {
+        self.unit("milliseconds")
+    }
+    /// In microseconds.
+    #[must_use]
+    pub const fn us(self) -> Self {
+        self.unit("microseconds")
+    }
+    /// In bytes.
+    #[must_use]
+    pub const fn bytes(self) -> Self {
+        self.unit("bytes")
+    }
+    /// In KiB.
+    #[must_use]
+    pub const fn KiB(self) -> Self {
+        self.unit("KiB")
+    }
+    /// In Mbit/s.
+    #[must_use]
+    pub const fn Mbps(self) -> Self {
+        self.unit("Mbps")
+    }
+    /// In percent.
+    #[must_use]
+    pub const fn percent(self) -> Self {
+        self.unit("percent")
+    }
+    /// In degrees Celsius.
+    #[must_use]
+    pub const fn celsius(self) -> Self {
+        self.unit("degrees celsius")
+    }
+    /// A number from `min` to `max`.
+    #[must_use]
+    pub const fn range(mut self, min: i64, max: i64) -> Self {
+        self.min = Some(min);
+        self.max = Some(max);
+        self
+    }
+    /// A text of at most `max` bytes.
+    #[must_use]
+    pub const fn len(mut self, max: i64) -> Self {
+        self.max = Some(max);
+        self
+    }
+    /// Writable.
+    #[must_use]
+    pub const fn rw(mut self) -> Self {
+        self.access = Access::ReadWrite;
+        self
+    }
+    /// Writable once.
+    #[must_use]
+    pub const fn once(mut self) -> Self {
+        self.access = Access::WriteOnce;
+        self
+    }
+    /// Never given out.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+    /// What stands for it when it is not given, in lexical form.
+    #[must_use]
+    pub const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    /// Whether an argument must be given.
+    #[must_use]
+    pub const fn is_mandatory(&self) -> bool {
+        self.default.is_none() && !self.optional && self.rows.is_empty()
+    }
+
+    /// Checks a text against type, list of values and range. The fault is 7011 or 7012 and says what would be right.
+    pub fn check(&self, text: &str) -> Result<(), Fault> {
+        if self.list {
+            let items = Vec::<String>::read(text).unwrap_or_default();
+            return items.iter().try_for_each(|item| self.check_one(item));
+        }
+        self.check_one(text)
+    }
+
+    fn check_one(&self, text: &str) -> Result<(), Fault> {
+        let shown = || text.chars().take(60).collect::<String>();
+        let number: Option<i128> = text.trim().parse().ok();
+        let of_type = match self.ty {
+            ValueType::Boolean => bool::read(text).is_some(),
+            ValueType::DateTime => crate::Wall::read(text).is_some(),
+            ValueType::Decimal => f64::read(text).is_some(),
+            ValueType::Int => i32::read(text).is_some(),
+            ValueType::Long => i64::read(text).is_some(),
+            ValueType::UnsignedInt => u32::read(text).is_some(),
+            ValueType::UnsignedLong => u64::read(text).is_some(),
+            ValueType::HexBinary => text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit()),
+            ValueType::Base64 | ValueType::String => true,
+        };
+        if !of_type {
+            return Err(Fault::new(code::INVALID_TYPE, format!("{} takes {}, not {:?}", self.name, self.ty, shown())));
+        }
+        if !self.values.is_empty() && !self.values.contains(&text) {
+            return Err(Fault::new(
+                code::INVALID_VALUE,
+                format!("{} takes one of {}, not {:?}", self.name, self.values.join(", "), shown()),
+            ));
+        }
+        let (low, high) = (self.min.map(i128::from), self.max.map(i128::from));
+        if let Some(number) = number.filter(|_| self.ty.is_number()) {
+            if low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high) {
+                let bound = |b: Option<i128>| b.map(|b| b.to_string()).unwrap_or_default();
+                return Err(Fault::new(
+                    code::INVALID_VALUE,
+                    format!(
+                        "{} takes {} to {}{}{}, not {number}",
+                        self.name,
+                        bound(low),
+                        bound(high),
+                        if self.unit.is_empty() { "" } else { " " },
+                        self.unit
+                    ),
+                ));
+            }
+        } else if matches!(self.ty, ValueType::String | ValueType::Base64 | ValueType::HexBinary)
+            && high.is_some_and(|high| i128::try_from(text.len()).unwrap_or(i128::MAX) > high)
+        {
+            return Err(Fault::new(
+                code::INVALID_VALUE,
+                format!("{} takes at most {} bytes, not {}", self.name, high.unwrap_or(0), text.len()),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What the Rust type of a field tells about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Its base type.
+    pub ty: ValueType,
+    /// Whether it is a list.
+    pub list: bool,
+    /// The values of an enumeration.
+    pub values: &'static [&'static str],
+    /// Whether it may be left out.
+    pub optional: bool,
+    /// The fields of nested rows.
+    pub rows: &'static [Field],
+}
+
+/// Named values as they leave a row: the name, and the value or why there is none.
+pub type Emit<'a> = dyn FnMut(&str, Known<String>) + 'a;
+
+/// A type that can stand in a `row!`: a value, a [`Known`] value, an optional value, or nested rows.
+pub trait FieldType: Sized {
+    /// What it tells about the field.
+    const SHAPE: Shape;
+    /// Gives out the value under `name`.
+    fn emit(&self, name: &str, out: &mut Emit<'_>);
+    /// Takes the value from arguments.
+    fn take(field: &Field, args: &Args) -> Result<Self, Fault>;
+}
+
+impl<T: Value> FieldType for T {
+    const SHAPE: Shape = Shape { ty: T::TYPE, list: T::LIST, values: T::VALUES, optional: false, rows: &[] };
+    fn emit(&self, name: &str, out: &mut Emit<'_>) {
+        out(name, Ok(self.write()));
+    }
+    fn take(field: &Field, args: &Args) -> Result<Self, Fault> {
+        let Some(text) = args.get(field.name).map(String::as_str).or(field.default) else {
+            return Err(Fault::new(code::INVALID_COMMAND_ARGUMENTS, format!("the argument {} is missing; it is mandatory", field.name)));
+        };
+        field.check(text)?;
+        T::read(text).ok_or_else(|| Fault::new(code::INVALID_TYPE, format!("{} takes {}", field.name, field.ty)))
+    }
+}
+
+impl<T: Value> FieldType for Known<T> {
+    const SHAPE: Shape = Shape { ty: T::TYPE, list: T::LIST, values: T::VALUES, optional: true, rows: &[] };
+    fn emit(&self, name: &str, out: &mut Emit<'_>) {
+        out(name, self.as_ref().map(Value::write).map_err(Absent::clone));
+    }
+    fn take(field: &Field, args: &Args) -> Result<Self, Fault> {
+        if args.contains_key(field.name) { T::take(field, args).map(Ok) } else { Ok(Err(Absent::because("not given"))) }
+    }
+}
+
+impl<T: Value> FieldType for Option<T> {
+    const SHAPE: Shape = Shape { ty: T::TYPE, list: T::LIST, values: T::VALUES, optional: true, rows: &[] };
+    fn emit(&self, name: &str, out: &mut Emit<'_>) {
+        if let Some(value) = self {
+            out(name, Ok(value.write()));
+        }
+    }
+    fn take(field: &Field, args: &Args) -> Result<Self, Fault> {
+        if args.get(field.name).is_some_and(|text| !text.is_empty()) { T::take(field, args).map(Some) } else { Ok(None) }
+    }
+}
+
+/// Rows within a row: `Result.1.Status`, `Result.2.Status`.
+#[derive(Clone, Debug, Default)]
+pub struct Rows<R>(pub Vec<R>);
+
+impl<R: Row> FieldType for Rows<R> {
+    const SHAPE: Shape = Shape { ty: ValueType::String, list: false, values: &[], optional: true, rows: R::FIELDS };
+    fn emit(&self, name: &str, out: &mut Emit<'_>) {
+        for (index, row) in self.0.iter().enumerate() {
+            row.emit(&mut |inner, value| out(&format!("{name}.{}.{inner}", index + 1), value));
+        }
+    }
+    fn take(field: &Field, _: &Args) -> Result<Self, Fault> {
+        // Nothing takes nested rows yet; a command that will must say how many it takes.
+        Err(Fault::new(code::INVALID_COMMAND_ARGUMENTS, format!("{} takes no rows", field.name)))
+    }
+}
+
+/// Typed, documented, named values; made by [`row!`](crate::row).
+pub trait Row: Sized {
+    /// Its fields, in order.
+    const FIELDS: &'static [Field];
+    /// Gives out every value, in order.
+    fn emit(&self, out: &mut Emit<'_>);
+    /// Reads arguments: checks types, ranges and values, fills in defaults. Unknown names are ignored (R-OPR.6).
+    fn take(args: &Args) -> Result<Self, Fault>;
+
+    /// Every value that is known, by name.
+    fn to_args(&self) -> Args {
+        let mut args = Args::new();
+        self.emit(&mut |name, value| {
+            if let Ok(value) = value {
+                args.insert(name.to_owned(), value);
+            }
+        });
+        args
+    }
+}
+
+/// Declares a row: `Name: type [unit, range(1, 9), rw] = "default",` with the TR-181 name and its documentation.
+#[macro_export]
+macro_rules! row {
+    ($(#[doc = $doc:literal])* $vis:vis struct $name:ident {
+        $($(#[doc = $fdoc:literal])* $field:ident : $ty:ty $([$($word:ident $(($($arg:expr),*))?),*])? $(= $default:literal)?,)*
+    }) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug)]
+        #[allow(non_snake_case)]
+        $vis struct $name { $($(#[doc = $fdoc])* pub $field: $ty,)* }
+
+        #[allow(unused_variables, unused_mut, non_snake_case)]
+        impl $crate::row::Row for $name {
+            const FIELDS: &'static [$crate::row::Field] = &[$(
+                $crate::row::Field::new(stringify!($field), concat!($($fdoc),*), <$ty as $crate::row::FieldType>::SHAPE)
+                    $($(.$word($($($arg),*)?))*)? $(.or($default))?
+            ),*];
+            fn emit(&self, out: &mut $crate::row::Emit<'_>) {
+                $($crate::row::FieldType::emit(&self.$field, stringify!($field), out);)*
+            }
+            fn take(args: &$crate::row::Args) -> Result<Self, $crate::Fault> {
+                let mut fields = <Self as $crate::row::Row>::FIELDS.iter();
+                $(let $field = <$ty as $crate::row::FieldType>::take(
+                    fields.next().ok_or_else(|| $crate::Fault::new($crate::fault::code::INTERNAL, "a field is not declared"))?, args)?;)*
+                Ok(Self { $($field),* })
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    row! {
+        /// One answer.
+        struct Answer {
+            /// How long it took.
+            ResponseTime: u32 [ms],
+            /// Who answered.
+            HostName: Known<String>,
+        }
+    }
+
+    row! {
+        /// What to try.
+        struct Try {
+            /// Whom.
+            Host: String [len(8)],
+            /// How often.
+            NumberOfRepetitions: u32 [range(1, 10)] = "3",
+            /// From where.
+            Interface: Option<String>,
+            /// Which.
+            Flags: Vec<u32> = "1,2",
+            /// What came.
+            Result: Rows<Answer>,
+        }
+    }
+
+    row! {
+        /// No arguments.
+        struct Nothing {}
+    }
+
+    fn args(list: &[(&str, &str)]) -> Args {
+        list.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    row! {
+        /// Inputs only.
+        struct Input {
+            /// Whom.
+            Host: String [len(8)],
+            /// How often.
+            NumberOfRepetitions: u32 [range(1, 10)] = "3",
+            /// From where.
+            Interface: Option<String>,
+        }
+    }
+
+    fn refused(list: &[(&str, &str)]) -> String {
+        Input::take(&args(list)).map(|_| ()).map_err(|fault| fault.to_string()).expect_err("it should be refused")
+    }
+
+    #[test]
+    fn arguments_are_checked_and_defaults_filled_in() {
+        let input = Input::take(&args(&[("Host", "a"), ("Unknown", "x")])).expect("fine");
+        assert_eq!((input.Host.as_str(), input.NumberOfRepetitions, input.Interface), ("a", 3, None));
+        assert_eq!(refused(&[]), "7027 (invalid command arguments): the argument Host is missing; it is mandatory");
+        assert_eq!(refused(&[("Host", "123456789")]), "7012 (invalid value): Host takes at most 8 bytes, not 9");
+        assert_eq!(
+            refused(&[("Host", "a"), ("NumberOfRepetitions", "11")]),
+            "7012 (invalid value): NumberOfRepetitions takes 1 to 10, not 11"
+        );
+        assert_eq!(
+            refused(&[("Host", "a"), ("NumberOfRepetitions", "ten")]),
+            "7011 (invalid type): NumberOfRepetitions takes unsignedInt, not \"ten\""
+        );
+        assert!(Nothing::take(&Args::new()).is_ok());
+    }
+
+    #[test]
+    fn rows_within_a_row_are_numbered_and_absent_values_left_out() {
+        let answer = |name: Known<String>| Answer { ResponseTime: 7, HostName: name };
+        let row = Try {
+            Host: "h".into(),
+            NumberOfRepetitions: 1,
+            Interface: None,
+            Flags: vec![1, 2],
+            Result: Rows(vec![answer(Ok("x".into())), answer(Err(Absent::because("no name")))]),
+        };
+        assert_eq!(
+            row.to_args(),
+            args(&[
+                ("Host", "h"),
+                ("NumberOfRepetitions", "1"),
+                ("Flags", "1,2"),
+                ("Result.1.ResponseTime", "7"),
+                ("Result.1.HostName", "x"),
+                ("Result.2.ResponseTime", "7")
+            ])
+        );
+        assert_eq!(Answer::FIELDS[0].unit, "milliseconds");
+        assert!(Try::FIELDS[0].is_mandatory() && !Try::FIELDS[1].is_mandatory() && !Try::FIELDS[2].is_mandatory());
+    }
+}
