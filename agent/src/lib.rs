@@ -1,1 +1,7 @@
-//! wip
+//! The daemon on the box: a USP agent over MQTT 5 that reports health and runs diagnostics and repairs on command.
+
+pub mod commands;
+pub mod host;
+pub mod objects;
+pub mod settings;
+pub mod view;

@@ -182,7 +182,7 @@ impl Field {
             ValueType::Long => i64::read(text).is_some(),
             ValueType::UnsignedInt => u32::read(text).is_some(),
             ValueType::UnsignedLong => u64::read(text).is_some(),
-            ValueType::HexBinary => text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit()),
+            ValueType::HexBinary => text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()),
             ValueType::Base64 | ValueType::String => true,
         };
         if !of_type {

@@ -1,0 +1,121 @@
+//! What an Object may look at: the time, the box, and what the agent knows about itself. It cannot act.
+
+use line3_proto::{EndpointId, Mono, Now};
+
+use crate::host::Host;
+use crate::settings::Settings;
+
+/// What the agent knows about itself.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The agent's own endpoint id.
+    pub id: EndpointId,
+    /// Random at each agent start.
+    pub run_id: String,
+    /// The kernel's boot id (`/proc/sys/kernel/random/boot_id`), or why there is none.
+    pub boot_id: Result<String, String>,
+    /// When the agent started.
+    pub started: Mono,
+    /// How the box introduces itself: vendor, model and so on, from the configuration.
+    pub device: Device,
+    /// What `Device.Reboot()` does.
+    pub reboot: RebootMode,
+    /// The state of the MQTT client.
+    pub link: LinkState,
+    /// What is being done: `Device.LocalAgent.Request.{i}.`.
+    pub requests: Vec<Request>,
+    /// The digest of the catalogue.
+    pub catalogue_digest: String,
+    /// The sequence number of the report being made, or of the last one made, by the instance number of its profile.
+    pub sequences: Vec<(u32, u64)>,
+}
+
+/// How the box introduces itself, where the configuration knows better than the kernel. Empty: unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Device {
+    /// `Device.DeviceInfo.Manufacturer`.
+    pub manufacturer: String,
+    /// `Device.DeviceInfo.ManufacturerOUI`: six hexadecimal digits.
+    pub oui: String,
+    /// `Device.DeviceInfo.ModelName`.
+    pub model: String,
+    /// `Device.DeviceInfo.ProductClass`.
+    pub product_class: String,
+    /// `Device.DeviceInfo.SerialNumber`.
+    pub serial_number: String,
+    /// `Device.DeviceInfo.HardwareVersion`.
+    pub hardware_version: String,
+    /// `Device.DeviceInfo.SoftwareVersion`: the firmware's, not the agent's.
+    pub software_version: String,
+}
+
+/// What `Device.Reboot()` does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RebootMode {
+    /// Restarts the box.
+    System,
+    /// Restarts the agent only, and says so: for an engineer's own machine, tests and demos.
+    #[default]
+    RestartAgent,
+}
+
+impl RebootMode {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::RestartAgent => "restart-agent",
+        }
+    }
+}
+
+/// The state of the MQTT client, with the counters of `Device.MQTT.Client.{i}.Stats.`.
+#[derive(Clone, Debug, Default)]
+pub struct LinkState {
+    /// Connected and subscribed.
+    pub up: bool,
+    /// How often it connected since the agent started.
+    pub connections: u32,
+    /// When it last connected.
+    pub since: Option<Mono>,
+    /// Why it is down, for a person.
+    pub trouble: String,
+    /// CONNACK Response Information.
+    pub response_information: String,
+    /// Publications handed to the broker.
+    pub sent: u64,
+    /// Publications that came from the broker.
+    pub received: u64,
+    /// Failed tries to connect, and lost connections.
+    pub errors: u64,
+}
+
+/// A row of `Device.LocalAgent.Request.{i}.`.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The instance number.
+    pub instance: u32,
+    /// Path of the controller's row that asked.
+    pub originator: String,
+    /// The command's path.
+    pub command: String,
+    /// The controller's key.
+    pub command_key: String,
+    /// `Requested`, `Active`, `Canceling`, `Canceled`, `Success` or `Error`.
+    pub status: &'static str,
+}
+
+/// What an Object may look at.
+pub struct View<'a> {
+    /// The time.
+    pub now: Now,
+    /// The box.
+    pub host: &'a dyn Host,
+    /// The agent itself.
+    pub facts: &'a Facts,
+    /// The agent's settings.
+    pub settings: &'a Settings,
+}
