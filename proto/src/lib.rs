@@ -19,4 +19,6 @@ pub mod value;
 pub use fault::Fault;
 pub use link::{Link, LinkEvent, Publication, QoS};
 pub use machine::{Machine, Mono, Now, Wall};
+pub use path::Path;
 pub use topic::{EndpointId, Topic};
+pub use value::ValueType;
