@@ -1,37 +1,148 @@
 //! Settings: tables that the agent owns (Subscription, Controller, MTP, MQTT.Client, BulkData.Profile), declared with the same
-//! `row!` as everything else and kept as text by name, so one engine serves Get, Set, Add and Delete for all of them.
+//! `row!` as everything else and kept as text by name, so one engine serves Get, Set, Add and Delete for all of them. A setting is one file and
+//! one line of [`SETTINGS`].
 
 use std::collections::BTreeMap;
 
 use line3_proto::row::{Args, Field, Row};
+use line3_proto::value::Known;
+use serde::{Deserialize, Serialize};
 
-/// A table or object that the agent owns.
-pub struct SettingDef {
+use crate::view::View;
+
+mod bulk_data;
+mod controller;
+mod mqtt_client;
+mod mtp;
+pub mod subscription;
+
+/// A table, or an object in a table, that the agent owns.
+pub trait Setting {
     /// Its path in the supported data model.
-    pub path: &'static str,
+    const PATH: &'static str;
     /// What it is.
-    pub doc: &'static str,
+    const DOC: &'static str;
     /// The sets of parameters that are unique in the table.
-    pub keys: &'static [&'static [&'static str]],
+    const KEYS: &'static [&'static [&'static str]] = &[];
+    /// The most rows there can be; a further Add is refused with 7005. 0: rows are made by the configuration only.
+    const MAX_ROWS: usize = 0;
     /// Its parameters.
-    pub fields: &'static [Field],
-    /// The most rows that controllers can add; 0: none can be added or deleted from outside.
-    pub max_rows: usize,
-}
-
-impl SettingDef {
-    /// The definition of a setting, for [`SETTINGS`].
-    #[must_use]
-    pub const fn of<R: Row>(path: &'static str, doc: &'static str, keys: &'static [&'static [&'static str]], max_rows: usize) -> Self {
-        Self { path, doc, keys, fields: R::FIELDS, max_rows }
+    type Row: Row;
+    /// Values that are not kept but looked up, for the instance at the concrete path `at`.
+    fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
+        let _ = (view, at);
+        Vec::new()
     }
 }
 
+/// Looks up what is not kept of one instance.
+type Live = fn(&View<'_>, &str) -> Vec<(&'static str, Known<String>)>;
+
+/// A Setting as the engine handles it.
+pub struct SettingDef {
+    /// [`Setting::PATH`].
+    pub path: &'static str,
+    /// [`Setting::DOC`].
+    pub doc: &'static str,
+    /// [`Setting::KEYS`].
+    pub keys: &'static [&'static [&'static str]],
+    /// [`Setting::MAX_ROWS`].
+    pub max_rows: usize,
+    /// Its parameters.
+    pub fields: &'static [Field],
+    /// [`Setting::live`].
+    pub live: Live,
+}
+
+impl SettingDef {
+    /// The definition of a Setting, for [`SETTINGS`].
+    #[must_use]
+    pub const fn of<S: Setting>() -> Self {
+        Self { path: S::PATH, doc: S::DOC, keys: S::KEYS, max_rows: S::MAX_ROWS, fields: S::Row::FIELDS, live: S::live }
+    }
+
+    /// The values of one instance, in the order of the fields: what is looked up, else what is kept, else the default.
+    #[must_use]
+    pub fn values(&self, view: &View<'_>, at: &str, kept: &Args) -> Vec<(&'static str, Known<String>)> {
+        let live = (self.live)(view, at);
+        let value = |field: &Field| {
+            if field.secret {
+                return Ok(String::new());
+            }
+            if let Some((_, value)) = live.iter().find(|(name, _)| *name == field.name) {
+                return value.clone();
+            }
+            Ok(kept.get(field.name).cloned().or_else(|| field.default.map(str::to_owned)).unwrap_or_default())
+        };
+        self.fields.iter().map(|field| (field.name, value(field))).collect()
+    }
+}
+
+/// Every Setting, by path.
+pub const SETTINGS: &[SettingDef] = &[
+    SettingDef::of::<bulk_data::Profile>(),
+    SettingDef::of::<bulk_data::JsonEncoding>(),
+    SettingDef::of::<bulk_data::Mqtt>(),
+    SettingDef::of::<bulk_data::Parameter>(),
+    SettingDef::of::<controller::Controller>(),
+    SettingDef::of::<controller::ControllerMtp>(),
+    SettingDef::of::<controller::ControllerMtpMqtt>(),
+    SettingDef::of::<mtp::Mtp>(),
+    SettingDef::of::<mtp::MtpMqtt>(),
+    SettingDef::of::<subscription::Subscription>(),
+    SettingDef::of::<mqtt_client::Client>(),
+];
+
 /// The agent's settings: every instance by its concrete path (`Device.LocalAgent.Subscription.1.`), every value by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The instances.
     pub instances: BTreeMap<String, Args>,
-    /// The highest instance number ever given out, by table path: a number is never used again.
+    /// The highest instance number ever given out, by the concrete path of the table: a number is never used again.
     pub highest: BTreeMap<String, u32>,
+}
+
+impl Settings {
+    /// The instances of a table, by the concrete path of the table (`Device.LocalAgent.Subscription.`).
+    pub fn rows<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a Args)> {
+        let below = self.instances.range(table.to_owned()..).take_while(move |(path, _)| path.starts_with(table));
+        below.filter(move |(path, _)| is_row_of(path, table)).map(|(path, args)| (path.as_str(), args))
+    }
+
+    /// A kept value; empty if there is none.
+    #[must_use]
+    pub fn value(&self, path: &str, name: &str) -> &str {
+        self.instances.get(path).and_then(|args| args.get(name)).map_or("", String::as_str)
+    }
+
+    /// Makes a row with the next free instance number, and gives its path.
+    pub fn add(&mut self, table: &str, values: Args) -> String {
+        let number = self.highest.entry(table.to_owned()).or_default();
+        *number = number.saturating_add(1);
+        let path = format!("{table}{number}.");
+        self.instances.insert(path.clone(), values);
+        path
+    }
+
+    /// Puts values under a path that is no row of a table of its own (`Device.BulkData.Profile.1.MQTT.`).
+    pub fn put(&mut self, path: &str, values: &[(&str, &str)]) {
+        let args = self.instances.entry(path.to_owned()).or_default();
+        args.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    }
+
+    /// Removes an instance and all below it.
+    pub fn remove(&mut self, path: &str) {
+        self.instances.retain(|key, _| !key.starts_with(path));
+    }
+}
+
+/// Whether `path` is `table` followed by one instance number and a dot.
+fn is_row_of(path: &str, table: &str) -> bool {
+    path.strip_prefix(table).and_then(|rest| rest.strip_suffix('.')).is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// How many rows a table has, as the value of its `…NumberOfEntries`.
+#[must_use]
+pub fn entries(view: &View<'_>, table: &str) -> Known<String> {
+    Ok(view.settings.rows(table).count().to_string())
 }

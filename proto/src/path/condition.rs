@@ -211,7 +211,7 @@ mod tests {
         ] {
             let fault = holds(condition, "", kind).unwrap_err();
             assert_eq!(fault.code, INVALID_PATH_SYNTAX);
-            assert!(fault.text.contains(advice) && fault.text.contains(kind.name()), "{condition}: {}", fault.text);
+            assert!(fault.text.contains(advice) && fault.text.contains(&kind.to_string()), "{condition}: {}", fault.text);
         }
     }
 }

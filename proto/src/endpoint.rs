@@ -1,0 +1,429 @@
+//! The `Endpoint` machine, the same on both sides: it opens and seals records, matches answers to what was asked, asks again
+//! where that is wanted, ends what nobody answers, and passes over what was received twice.
+//!
+//! Whoever owns it carries its publications to the link and decides what a request means.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::backoff::Backoff;
+use crate::fault::Fault;
+use crate::link::{Publication, QoS};
+use crate::machine::{Machine, Mono, Now};
+use crate::record::{self, Content, Rejected};
+use crate::rng::Rng;
+use crate::topic::{EndpointId, Topic, reply_topic};
+use crate::usp::{Msg, MsgContent, ParamError, Request, Response};
+
+/// The content type of a USP record in MQTT (R-MQTT.27).
+pub const CONTENT_TYPE: &str = "usp.msg";
+
+/// The user property that names a connection, `<run>.<n>`: on the connect record and on the Will, so that a Will that comes late
+/// cannot end a newer connection.
+pub const CONNECTION: &str = "line3-conn";
+
+/// The most requests of others that are worked on at once; one more is refused with 7005.
+pub const MAX_WORKING: usize = 256;
+
+/// An answer is worth delivering this long, where the request did not say.
+const ANSWER_EXPIRY: Duration = Duration::from_secs(300);
+
+/// On which side of the wire an endpoint stands: where it can be answered.
+#[derive(Clone, Debug)]
+pub enum Side {
+    /// A box: answers come to its own topic.
+    Agent,
+    /// One instance of a controller: answers come to its reply topic.
+    Controller {
+        /// Which instance: letters, digits and `-`.
+        instance: String,
+    },
+}
+
+/// What an asker calls a question.
+pub type Tag = u64;
+
+/// Where the answer to a received request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    to: EndpointId,
+    topic: String,
+    msg_id: String,
+    expires: Option<Mono>,
+}
+
+/// A refusal: the fault, and which parameters are to blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What went wrong.
+    pub fault: Fault,
+    /// With which parameters.
+    pub params: Vec<ParamError>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { fault, params: Vec::new() }
+    }
+}
+
+/// A question to another endpoint.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// What the asker calls it.
+    pub tag: Tag,
+    /// Whom.
+    pub to: EndpointId,
+    /// On which topic it listens.
+    pub topic: String,
+    /// What.
+    pub request: Request,
+    /// Whether an answer will come (a Notify without `send_resp` has none).
+    pub answered: bool,
+    /// After this long it is over, and the broker does not deliver it any more; `None`: never.
+    pub expires: Option<Duration>,
+    /// How to ask again while no answer comes; `None`: once.
+    pub again: Option<Backoff>,
+}
+
+/// What can happen to an endpoint.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A publication came.
+    Received(Publication),
+    /// Ask another endpoint.
+    Ask(Ask),
+    /// Answer a request.
+    Answer(Reply, Result<Response, Refusal>),
+    /// No answer to this question is wanted any more.
+    Forget(Tag),
+    /// Time has passed.
+    Tick,
+}
+
+/// What an endpoint wants done, or has to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Carry this to the link.
+    Publish(Publication),
+    /// Somebody asks. Answer by [`Input::Answer`].
+    Asked {
+        /// Who.
+        from: EndpointId,
+        /// Where the answer goes.
+        reply: Reply,
+        /// What.
+        request: Request,
+        /// How long the sender thought it worth delivering, less the time it took.
+        remaining: Option<Duration>,
+    },
+    /// The answer to a question.
+    Answered {
+        /// Which question.
+        tag: Tag,
+        /// Who answered.
+        from: EndpointId,
+        /// What.
+        answer: Result<Response, Refusal>,
+    },
+    /// No answer came in time; what was asked may still have been done.
+    Unanswered {
+        /// Which question.
+        tag: Tag,
+        /// Who did not answer.
+        to: EndpointId,
+    },
+    /// Another endpoint says that it is there.
+    Connected {
+        /// Who.
+        from: EndpointId,
+        /// Its connection: the [`CONNECTION`] property.
+        connection: Option<String>,
+        /// Where it listens.
+        topic: Option<String>,
+    },
+    /// Another endpoint says that it goes, or its broker says so for it (Will).
+    Disconnected {
+        /// Who.
+        from: EndpointId,
+        /// Its connection: the [`CONNECTION`] property.
+        connection: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Something was received that means nothing here, for the log.
+    Ignored {
+        /// On which topic.
+        topic: String,
+        /// Why it means nothing.
+        why: String,
+    },
+}
+
+/// A question on its way.
+struct Question {
+    tag: Tag,
+    to: EndpointId,
+    publication: Publication,
+    expires: Option<Mono>,
+    again: Option<(Backoff, u32)>,
+}
+
+/// One USP endpoint.
+pub struct Endpoint {
+    me: EndpointId,
+    side: Side,
+    /// Leads every message id, so that ids of an earlier run are not taken for ours.
+    run: String,
+    asked: u64,
+    rng: Rng,
+    /// By message id. Bounded by who asks: [`Endpoint::waiting`] says how many there are.
+    questions: BTreeMap<String, Question>,
+    /// When each question wants attention.
+    agenda: BTreeSet<(Mono, String)>,
+    /// Requests of others that were not answered yet, to pass over their duplicates (MSG.4). At most [`MAX_WORKING`].
+    working: BTreeSet<(EndpointId, String)>,
+    out: VecDeque<Output>,
+}
+
+impl Endpoint {
+    /// An endpoint of this id. `run` is random for each start, `seed` feeds the jitter of its retries.
+    #[must_use]
+    pub fn new(me: EndpointId, side: Side, run: &str, seed: u64) -> Self {
+        Self {
+            me,
+            side,
+            run: run.to_owned(),
+            asked: 0,
+            rng: Rng::new(seed),
+            questions: BTreeMap::new(),
+            agenda: BTreeSet::new(),
+            working: BTreeSet::new(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &EndpointId {
+        &self.me
+    }
+
+    /// How many questions wait for an answer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// Where `to` is to send its answers.
+    #[must_use]
+    pub fn response_topic(&self, to: &EndpointId) -> String {
+        match &self.side {
+            Side::Agent => Topic::Agent(self.me.clone()).to_string(),
+            Side::Controller { instance } => reply_topic(&self.me, instance, to),
+        }
+    }
+
+    /// The connect record that says to `to`, listening on `topic`, that this endpoint is there (R-MTP.6).
+    #[must_use]
+    pub fn connect_record(&self, to: &EndpointId, topic: &str, connection: &str) -> Publication {
+        let mut publication = self.publication(topic, to, record::seal_connect(&self.me, to, &self.response_topic(to)));
+        publication.user_properties.push((CONNECTION.to_owned(), connection.to_owned()));
+        publication
+    }
+
+    /// The disconnect record for `to`: sent before leaving (R-MTP.7), and left with the broker as the Will. Its [`CONNECTION`]
+    /// property is the link's to add.
+    #[must_use]
+    pub fn disconnect_record(&self, to: &EndpointId, topic: &str, reason: &str) -> Publication {
+        self.publication(topic, to, record::seal_disconnect(&self.me, to, reason, 0))
+    }
+
+    fn publication(&self, topic: &str, to: &EndpointId, payload: Vec<u8>) -> Publication {
+        Publication {
+            topic: topic.to_owned(),
+            payload,
+            qos: QoS::AtLeastOnce,
+            response_topic: Some(self.response_topic(to)),
+            content_type: Some(CONTENT_TYPE.to_owned()),
+            ..Publication::default()
+        }
+    }
+
+    fn received(&mut self, now: Now, publication: Publication) {
+        let Publication { topic, payload, response_topic, expiry, .. } = &publication;
+        let ignored = |why: String| Output::Ignored { topic: topic.clone(), why };
+        let opened = match record::open(payload, &self.me) {
+            Ok(opened) => opened,
+            Err(Rejected::Ignored(why)) => return self.out.push_back(ignored(why)),
+            Err(Rejected::Answer { to, fault, record }) => {
+                self.out.push_back(ignored(fault.to_string()));
+                if let Some(topic) = response_topic {
+                    let mut publication = self.publication(topic, &to, record);
+                    publication.expiry = Some(ANSWER_EXPIRY);
+                    self.out.push_back(Output::Publish(publication));
+                }
+                return;
+            }
+        };
+        // A broker's ACL keeps boxes to their own topics; this holds even where the ACL does not.
+        if let Some(sender) = Topic::parse(topic).as_ref().and_then(Topic::sender)
+            && *sender != opened.from
+        {
+            let why = format!("a record of {} on the topic of {sender}: one box may not speak for another", opened.from);
+            return self.out.push_back(ignored(why));
+        }
+        let from = opened.from;
+        let connection = publication.user_property(CONNECTION).map(str::to_owned);
+        match opened.content {
+            Content::Connect { subscribed_topic, .. } => {
+                self.out.push_back(Output::Connected { from, connection, topic: Some(subscribed_topic).filter(|topic| !topic.is_empty()) });
+            }
+            Content::Disconnect { reason, .. } => self.out.push_back(Output::Disconnected { from, connection, reason }),
+            Content::Message(msg) => {
+                let Some((msg_id, content)) = msg.into_content() else {
+                    return self.out.push_back(ignored("an empty message".to_owned()));
+                };
+                match content {
+                    MsgContent::Request(request) => {
+                        self.asked_by(now, from, msg_id, request, *expiry, response_topic.clone(), topic);
+                    }
+                    MsgContent::Response(response) => self.answered(from, &msg_id, Ok(response), topic),
+                    MsgContent::Error(error) => {
+                        let refusal = Refusal { fault: Fault::from(&error), params: error.param_errs };
+                        self.answered(from, &msg_id, Err(refusal), topic);
+                    }
+                }
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn asked_by(
+        &mut self,
+        now: Now,
+        from: EndpointId,
+        msg_id: String,
+        request: Request,
+        remaining: Option<Duration>,
+        response_topic: Option<String>,
+        topic: &str,
+    ) {
+        let key = (from.clone(), msg_id.clone());
+        if self.working.contains(&key) {
+            let why = format!("message {msg_id:?} of {from} came twice");
+            return self.out.push_back(Output::Ignored { topic: topic.to_owned(), why });
+        }
+        let expires = remaining.map(|left| now.mono + left);
+        let reply = Reply { to: from.clone(), topic: response_topic.unwrap_or_default(), msg_id, expires };
+        if self.working.len() >= MAX_WORKING {
+            let fault = Fault::new(crate::fault::code::RESOURCES_EXCEEDED, format!("{MAX_WORKING} requests are being worked on; try again later"));
+            return self.answer(now, &reply, Err(fault.into()));
+        }
+        self.working.insert(key);
+        self.out.push_back(Output::Asked { from, reply, request, remaining });
+    }
+
+    fn answered(&mut self, from: EndpointId, msg_id: &str, answer: Result<Response, Refusal>, topic: &str) {
+        let expected = self.questions.get(msg_id).is_some_and(|question| question.to == from);
+        if !expected {
+            let why = format!("an answer of {from} to {msg_id:?}, which was not asked, or is over");
+            return self.out.push_back(Output::Ignored { topic: topic.to_owned(), why });
+        }
+        if let Some(question) = self.questions.remove(msg_id) {
+            self.agenda.retain(|(_, id)| id != msg_id);
+            self.out.push_back(Output::Answered { tag: question.tag, from, answer });
+        }
+    }
+
+    fn ask(&mut self, now: Now, ask: Ask) {
+        self.asked += 1;
+        let msg_id = format!("{}-{}", self.run, self.asked);
+        let payload = record::seal(&self.me, &ask.to, &Msg::request(&msg_id, ask.request));
+        let mut publication = self.publication(&ask.topic, &ask.to, payload);
+        publication.expiry = ask.expires;
+        self.out.push_back(Output::Publish(publication.clone()));
+        if !ask.answered {
+            return;
+        }
+        let question = Question {
+            tag: ask.tag,
+            to: ask.to,
+            publication,
+            expires: ask.expires.map(|time| now.mono + time),
+            again: ask.again.map(|backoff| (backoff, 0)),
+        };
+        self.schedule(now, msg_id, question);
+    }
+
+    /// Puts a question on the agenda: when to ask again, or when it is over, whichever is first.
+    fn schedule(&mut self, now: Now, msg_id: String, mut question: Question) {
+        let random = self.rng.next_u64();
+        let again = question.again.as_mut().map(|(backoff, tries)| {
+            *tries += 1;
+            now.mono + backoff.delay(*tries, random)
+        });
+        if let Some(when) = [again, question.expires].into_iter().flatten().min() {
+            self.agenda.insert((when, msg_id.clone()));
+        }
+        self.questions.insert(msg_id, question);
+    }
+
+    fn tick(&mut self, now: Now) {
+        while let Some((when, _)) = self.agenda.first()
+            && *when <= now.mono
+            && let Some((_, msg_id)) = self.agenda.pop_first()
+            && let Some(mut question) = self.questions.remove(&msg_id)
+        {
+            if question.expires.is_some_and(|expires| expires <= now.mono) {
+                self.out.push_back(Output::Unanswered { tag: question.tag, to: question.to });
+                continue;
+            }
+            question.publication.expiry = question.expires.map(|expires| expires.since(now.mono));
+            self.out.push_back(Output::Publish(question.publication.clone()));
+            self.schedule(now, msg_id, question);
+        }
+    }
+
+    fn answer(&mut self, now: Now, reply: &Reply, answer: Result<Response, Refusal>) {
+        self.working.remove(&(reply.to.clone(), reply.msg_id.clone()));
+        if reply.topic.is_empty() {
+            let why = format!("{} named no Response Topic, so it gets no answer", reply.to);
+            return self.out.push_back(Output::Ignored { topic: String::new(), why });
+        }
+        let msg = match answer {
+            Ok(response) => Msg::response(&reply.msg_id, response),
+            Err(refusal) => Msg::error(&reply.msg_id, &refusal.fault, refusal.params),
+        };
+        let mut publication = self.publication(&reply.topic, &reply.to, record::seal(&self.me, &reply.to, &msg));
+        publication.expiry = Some(reply.expires.map_or(ANSWER_EXPIRY, |expires| expires.since(now.mono).max(Duration::from_secs(1))));
+        self.out.push_back(Output::Publish(publication));
+    }
+}
+
+impl Machine for Endpoint {
+    type Input = Input;
+    type Output = Output;
+
+    fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Received(publication) => self.received(now, publication),
+            Input::Ask(ask) => self.ask(now, ask),
+            Input::Answer(reply, answer) => self.answer(now, &reply, answer),
+            Input::Forget(tag) => {
+                let questions = &mut self.questions;
+                questions.retain(|_, question| question.tag != tag);
+                self.agenda.retain(|(_, id)| questions.contains_key(id));
+            }
+            Input::Tick => self.tick(now),
+        }
+    }
+
+    fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        self.agenda.first().map(|(when, _)| *when)
+    }
+}
