@@ -1,0 +1,157 @@
+//! Get and GetInstances.
+
+use std::collections::BTreeMap;
+
+use line3_proto::Fault;
+use line3_proto::fault::code;
+use line3_proto::path::{Path, Target};
+use line3_proto::usp::{
+    CurrInstance, Get, GetInstances, GetInstancesResp, GetInstancesRespRequestedPathResult, GetResp, GetRespRequestedPathResult,
+    ResolvedPathResult,
+};
+
+use super::model::{Look, Row};
+
+/// The most paths in one request; a longer list is refused with 7004.
+pub(crate) const MAX_PATHS: usize = 256;
+
+/// Answers a Get: a result for each path, a fault in one touching no other (R-GET.1).
+pub(crate) fn get(look: &mut Look<'_>, request: &Get) -> Result<GetResp, Fault> {
+    within_bounds(request.param_paths.len())?;
+    let result = |path: &String| {
+        let found = Path::parse(path).and_then(|parsed| values(look, &parsed, request.max_depth));
+        let (err, resolved_path_results) = match found {
+            Ok(found) => (None, found),
+            Err(fault) => (Some(as_get(fault)), Vec::new()),
+        };
+        let (err_code, err_msg) = err.map_or((0, String::new()), |fault| (fault.code, fault.text));
+        GetRespRequestedPathResult { requested_path: path.clone(), err_code, err_msg, resolved_path_results }
+    };
+    Ok(GetResp { req_path_results: request.param_paths.iter().map(result).collect() })
+}
+
+pub(crate) fn within_bounds(paths: usize) -> Result<(), Fault> {
+    if paths > MAX_PATHS {
+        return Err(Fault::new(code::INVALID_ARGUMENTS, format!("{paths} paths in one request; at most {MAX_PATHS} are taken")));
+    }
+    Ok(())
+}
+
+/// A Get says 7026 also of an instance that is not there (R-GET.0).
+fn as_get(fault: Fault) -> Fault {
+    if fault.code == code::OBJECT_DOES_NOT_EXIST { Fault { code: code::INVALID_PATH, ..fault } } else { fault }
+}
+
+/// The values that a path names, by object instance.
+pub(crate) fn values(look: &mut Look<'_>, path: &Path, max_depth: u32) -> Result<Vec<ResolvedPathResult>, Fault> {
+    match &path.target {
+        Target::Object => objects(look, path, max_depth),
+        Target::Parameter(name) => parameters(look, path, name),
+        Target::Command(_) | Target::Event(_) => {
+            Err(Fault::new(code::INVALID_PATH, format!("{path} is no parameter or object; a command is run by Operate")))
+        }
+    }
+}
+
+fn objects(look: &mut Look<'_>, path: &Path, max_depth: u32) -> Result<Vec<ResolvedPathResult>, Fault> {
+    let mut results = Vec::new();
+    for place in look.resolve(path)? {
+        let depth = place.template.matches('.').count();
+        let deep_enough = |template: &str| max_depth == 0 || levels_below(template, depth) < max_depth as usize;
+        let templates: Vec<&'static str> = look.model.below(&place.template).map(|(template, _)| template).filter(|t| deep_enough(t)).collect();
+        for template in templates {
+            // An object that cannot be read is listed in Device.X_LINE3_Absent.; the others are given all the same.
+            if let Ok(rows) = &*look.rows(template) {
+                results.extend(rows.iter().filter(|row| row.path.starts_with(&place.path)).map(resolved));
+            }
+        }
+    }
+    results.retain(|result| !result.result_params.is_empty());
+    Ok(results)
+}
+
+/// How many levels of objects a template lies below a depth; a table's `{i}` is no level of its own.
+fn levels_below(template: &str, depth: usize) -> usize {
+    template.split_terminator('.').skip(depth).filter(|level| *level != "{i}").count()
+}
+
+fn resolved(row: &Row) -> ResolvedPathResult {
+    let known = row.values.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref().ok()?.clone())));
+    ResolvedPathResult { resolved_path: row.path.clone(), result_params: known.collect() }
+}
+
+fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<ResolvedPathResult>, Fault> {
+    let (mut results, mut absent) = (Vec::new(), None);
+    for place in look.resolve(path)? {
+        let node = look.model.nodes.get(place.template.as_str());
+        if !node.is_some_and(|node| node.fields().iter().any(|field| field.name == name)) {
+            return Err(Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box")));
+        }
+        let rows = look.rows(&place.template);
+        let rows = rows.as_ref().as_ref().map_err(|fault| Fault::new(code::VALUE_ABSENT, format!("{path}: {}", fault.text)))?;
+        match rows.iter().find(|row| row.path == place.path).and_then(|row| row.value(name)) {
+            Some(Ok(value)) => {
+                let result_params = BTreeMap::from([(name.to_owned(), value.clone())]);
+                results.push(ResolvedPathResult { resolved_path: place.path, result_params });
+            }
+            Some(Err(reason)) => absent = Some(Fault::new(code::VALUE_ABSENT, format!("{}{name}: {}", place.path, reason.0))),
+            None => {}
+        }
+    }
+    match absent {
+        Some(fault) if results.is_empty() => Err(fault),
+        _ => Ok(results),
+    }
+}
+
+/// Answers a GetInstances.
+pub(crate) fn get_instances(look: &mut Look<'_>, request: &GetInstances) -> Result<GetInstancesResp, Fault> {
+    within_bounds(request.obj_paths.len())?;
+    let result = |path: &String| {
+        let found = Path::parse(path).and_then(|parsed| instances(look, &parsed, request.first_level_only));
+        let (err_code, err_msg, curr_insts) = match found {
+            Ok(found) => (0, String::new(), found),
+            Err(fault) => {
+                let fault = as_get(fault);
+                (fault.code, fault.text, Vec::new())
+            }
+        };
+        GetInstancesRespRequestedPathResult { requested_path: path.clone(), err_code, err_msg, curr_insts }
+    };
+    Ok(GetInstancesResp { req_path_results: request.obj_paths.iter().map(result).collect() })
+}
+
+fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result<Vec<CurrInstance>, Fault> {
+    let mut found = Vec::new();
+    for place in look.resolve(path)? {
+        let table = format!("{}{{i}}.", place.template);
+        // A search or wildcard names rows, not a table: then these rows are the first level.
+        let named = place.template.ends_with("{i}.");
+        if path.target != Target::Object || !(named || look.model.nodes.contains_key(table.as_str())) {
+            return Err(Fault::new(code::NOT_A_TABLE, format!("{path} is no table; give one, e.g. Device.IP.Interface.")));
+        }
+        let first = if named { place.template.clone() } else { table };
+        let templates: Vec<&'static str> = look
+            .model
+            .below(&first)
+            .map(|(template, _)| template)
+            .filter(|template| template.ends_with("{i}.") && (!first_level_only || *template == first))
+            .collect();
+        for template in templates {
+            let keys = look.model.nodes.get(template).map(|node| node.keys()).unwrap_or_default();
+            if let Ok(rows) = &*look.rows(template) {
+                found.extend(rows.iter().filter(|row| row.path.starts_with(&place.path)).map(|row| CurrInstance {
+                    instantiated_obj_path: row.path.clone(),
+                    unique_keys: unique_keys(row, keys),
+                }));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The values of a row's unique keys.
+pub(crate) fn unique_keys(row: &Row, keys: &[&[&str]]) -> BTreeMap<String, String> {
+    let names = keys.iter().flat_map(|key| key.iter());
+    names.filter_map(|name| Some(((*name).to_owned(), row.value(name)?.as_ref().ok()?.clone()))).collect()
+}

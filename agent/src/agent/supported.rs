@@ -1,0 +1,156 @@
+//! GetSupportedDM, GetSupportedProtocol, and the catalogue: what this firmware can show and do.
+
+use line3_proto::catalogue::{Catalogue, CommandEntry, EventEntry, FieldEntry, ObjectEntry};
+use line3_proto::fault::code;
+use line3_proto::path::{Path, Target};
+use line3_proto::row::{Access, Field};
+use line3_proto::usp::{
+    CmdType, GetSupportedDm, GetSupportedDmResp, ObjAccessType, ParamAccessType, RequestedObjectResult, SupportedCommandResult,
+    SupportedEventResult, SupportedObjectResult, SupportedParamResult, SupportedUniqueKeySet, ValueChangeType,
+};
+use line3_proto::{Fault, catalogue};
+
+use super::get::within_bounds;
+use super::model::{Model, Node, Source};
+
+/// The versions of USP that the agent speaks. One schema reads them all.
+pub(crate) const PROTOCOL_VERSIONS: &str = "1.0,1.1,1.2,1.3,1.4";
+
+/// Where the supported data model is described (`data_model_inst_uri`).
+const DATA_MODEL: &str = "urn:broadband-forum-org:tr-181-2-16-0";
+
+/// The catalogue of a model.
+pub(crate) fn catalogue(model: &Model) -> Catalogue {
+    let mut made = Catalogue::default();
+    for (path, node) in model.below("Device.") {
+        if !matches!(node.source, Source::Bare) {
+            made.objects.push(ObjectEntry {
+                path: path.to_owned(),
+                doc: node.doc().to_owned(),
+                creatable: is_creatable(node),
+                unique_keys: node.keys().iter().map(|key| key.iter().map(|name| (*name).to_owned()).collect()).collect(),
+                parameters: FieldEntry::list(node.fields()),
+            });
+        }
+        made.commands.extend(node.commands.iter().map(|command| CommandEntry {
+            path: command.path.to_owned(),
+            doc: command.doc.to_owned(),
+            effect: Some(command.effect),
+            asynchronous: command.asynchronous,
+            limit: Some(command.limit.as_secs()),
+            input: FieldEntry::list(command.input),
+            output: FieldEntry::list(command.output),
+        }));
+        made.events.extend(node.events.iter().map(|event| EventEntry {
+            path: event.path.to_owned(),
+            doc: event.doc.to_owned(),
+            arguments: FieldEntry::list(event.fields),
+        }));
+    }
+    made
+}
+
+fn is_creatable(node: &Node) -> bool {
+    matches!(node.source, Source::Setting(def) if def.max_rows > 0)
+}
+
+/// Answers a GetSupportedDM.
+pub(crate) fn get_supported_dm(model: &Model, request: &GetSupportedDm) -> Result<GetSupportedDmResp, Fault> {
+    within_bounds(request.obj_paths.len())?;
+    let result = |path: &String| match supported(model, path, request) {
+        Ok(supported_objs) => RequestedObjectResult {
+            req_obj_path: path.clone(),
+            data_model_inst_uri: DATA_MODEL.to_owned(),
+            supported_objs,
+            ..RequestedObjectResult::default()
+        },
+        Err(fault) => RequestedObjectResult {
+            req_obj_path: path.clone(),
+            err_code: fault.code,
+            err_msg: fault.text,
+            ..RequestedObjectResult::default()
+        },
+    };
+    Ok(GetSupportedDmResp { req_obj_results: request.obj_paths.iter().map(result).collect() })
+}
+
+fn supported(model: &Model, path: &str, request: &GetSupportedDm) -> Result<Vec<SupportedObjectResult>, Fault> {
+    let parsed = Path::parse(path)?;
+    let template = catalogue::template(&parsed.object().to_string());
+    let unsupported = || Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box"));
+    if !model.knows(&template) {
+        return Err(unsupported());
+    }
+    // A table may be named with or without its `{i}`.
+    let table = format!("{template}{{i}}.");
+    let start = if model.nodes.contains_key(table.as_str()) { table } else { template };
+    if parsed.target != Target::Object {
+        // Since 1.4 a command, event or parameter can be asked for by itself; the flags do not count then.
+        let node = model.nodes.get(start.as_str()).ok_or_else(unsupported)?;
+        let one = Wanted { commands: true, events: true, params: true, keys: false, only: Some(&parsed.target) };
+        let described = describe(&start, node, &one);
+        let found = !(described.supported_commands.is_empty() && described.supported_events.is_empty() && described.supported_params.is_empty());
+        return if found { Ok(vec![described]) } else { Err(unsupported()) };
+    }
+    let wanted = Wanted {
+        commands: request.return_commands,
+        events: request.return_events,
+        params: request.return_params,
+        keys: request.return_unique_key_sets,
+        only: None,
+    };
+    let bare = Wanted { commands: false, events: false, params: false, keys: false, only: None };
+    let levels = |path: &str| path.split_terminator('.').filter(|level| *level != "{i}").count();
+    let objects = model.below(&start).filter(|(path, _)| !request.first_level_only || levels(path) <= levels(&start) + 1);
+    Ok(objects.map(|(path, node)| describe(path, node, if request.first_level_only && path != start { &bare } else { &wanted })).collect())
+}
+
+/// What of an object is wanted.
+struct Wanted<'a> {
+    commands: bool,
+    events: bool,
+    params: bool,
+    keys: bool,
+    only: Option<&'a Target>,
+}
+
+fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResult {
+    let last = |path: &str| path.rsplit('.').next().unwrap_or("").to_owned();
+    let named = |target: Target| wanted.only.is_none_or(|only| *only == target);
+    let bare_name = |name: &str| name.trim_end_matches("()").trim_end_matches('!').to_owned();
+    let commands = node.commands.iter().filter(|c| wanted.commands && named(Target::Command(bare_name(&last(c.path)))));
+    let events = node.events.iter().filter(|e| wanted.events && named(Target::Event(bare_name(&last(e.path)))));
+    let params = node.fields().iter().filter(|f| wanted.params && named(Target::Parameter(f.name.to_owned())));
+    let names = |fields: &'static [Field]| FieldEntry::list(fields).into_iter().map(|field| field.name).collect();
+    SupportedObjectResult {
+        supported_obj_path: path.to_owned(),
+        access: if is_creatable(node) { ObjAccessType::ObjAddDelete } else { ObjAccessType::ObjReadOnly }.into(),
+        is_multi_instance: path.ends_with("{i}."),
+        supported_commands: commands
+            .map(|command| SupportedCommandResult {
+                command_name: last(command.path),
+                input_arg_names: names(command.input),
+                output_arg_names: names(command.output),
+                command_type: if command.asynchronous { CmdType::CmdAsync } else { CmdType::CmdSync }.into(),
+            })
+            .collect(),
+        supported_events: events
+            .map(|event| SupportedEventResult { event_name: last(event.path), arg_names: names(event.fields) })
+            .collect(),
+        supported_params: params
+            .map(|field| SupportedParamResult {
+                param_name: field.name.to_owned(),
+                access: if field.access == Access::ReadOnly { ParamAccessType::ParamReadOnly } else { ParamAccessType::ParamReadWrite }.into(),
+                value_type: field.ty as i32,
+                value_change: ValueChangeType::ValueChangeAllowed.into(),
+            })
+            .collect(),
+        divergent_paths: Vec::new(),
+        unique_key_sets: if wanted.keys {
+            let set = |key: &&[&str]| SupportedUniqueKeySet { key_names: key.iter().map(|name| (*name).to_owned()).collect() };
+            node.keys().iter().map(set).collect()
+        } else {
+            Vec::new()
+        },
+    }
+}
