@@ -196,6 +196,6 @@ fn a_truncated_record_is_rejected() {
 #[test]
 fn nesting_without_end_is_no_record() {
     // Groups inside groups, of a field that the schema does not have.
-    let record = [seal(&them(), &me(), &get()), vec![0xa3, 0x06].repeat(100_000)].concat();
+    let record = [seal(&them(), &me(), &get()), [0xa3, 0x06].repeat(100_000)].concat();
     assert!(ignored(&record).contains("no USP record"));
 }
