@@ -164,11 +164,16 @@ fn a_payload_that_is_no_message_is_answered_only_to_a_request() {
 }
 
 #[test]
-fn an_error_is_never_answered() {
-    let mut bytes = Msg::error("17", &Fault::new(7004, "Device."), vec![]).encode_to_vec();
-    let at = bytes.windows(7).position(|w| w == b"Device.").unwrap();
-    bytes[at] = 0xff;
-    assert!(ignored(&holding(bytes)).contains("7100"));
+fn an_error_or_a_response_is_never_answered() {
+    let notify_resp = crate::usp::NotifyResp { subscription_id: "Device.".into() };
+    for msg in [Msg::error("17", &Fault::new(7004, "Device."), vec![]), Msg::response("17", Response::NotifyResp(notify_resp))] {
+        let mut bytes = msg.encode_to_vec();
+        let at = bytes.windows(7).position(|w| w == b"Device.").unwrap();
+        bytes[at] = 0xff;
+        assert!(ignored(&holding(bytes.clone())).contains("7100"));
+        // Nor is one that pretends to be a request as well.
+        assert!(ignored(&holding([get().encode_to_vec(), bytes].concat())).contains("7100"));
+    }
 }
 
 #[test]

@@ -116,7 +116,7 @@ pub enum PayloadSarState {
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct WebSocketConnectRecord {}
 
-/// The sender came on line over MQTT, or is still there.
+/// The sender came on line over MQTT.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct MqttConnectRecord {
     /// A [`MqttVersion`].
