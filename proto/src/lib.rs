@@ -1,5 +1,6 @@
 //! What the box and the controller share. Without features this crate knows no runtime, no socket, no file and no clock.
 
+pub mod backoff;
 pub mod fault;
 pub mod link;
 pub mod machine;
@@ -7,6 +8,7 @@ pub mod machine;
 pub mod mqtt;
 pub mod path;
 pub mod record;
+pub mod rng;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod topic;
