@@ -1,5 +1,6 @@
 //! The daemon on the box: a USP agent over MQTT 5 that reports health and runs diagnostics and repairs on command.
 
+pub mod agent;
 pub mod commands;
 pub mod host;
 pub mod objects;

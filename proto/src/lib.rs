@@ -1,7 +1,9 @@
 //! What the box and the controller share. Without features this crate knows no runtime, no socket, no file and no clock.
 
+pub mod backoff;
 pub mod catalogue;
 pub mod effect;
+pub mod endpoint;
 pub mod fault;
 pub mod link;
 pub mod machine;
@@ -9,6 +11,7 @@ pub mod machine;
 pub mod mqtt;
 pub mod path;
 pub mod record;
+pub mod rng;
 pub mod row;
 #[cfg(feature = "sim")]
 pub mod sim;

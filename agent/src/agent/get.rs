@@ -58,7 +58,8 @@ fn objects(look: &mut Look<'_>, path: &Path, max_depth: u32) -> Result<Vec<Resol
     for place in look.resolve(path)? {
         let depth = place.template.matches('.').count();
         let deep_enough = |template: &str| max_depth == 0 || levels_below(template, depth) < max_depth as usize;
-        let templates: Vec<&'static str> = look.model.below(&place.template).map(|(template, _)| template).filter(|t| deep_enough(t)).collect();
+        let templates: Vec<&'static str> =
+            look.model.below(&place.template).map(|(template, _)| template).filter(|t| deep_enough(t)).collect();
         for template in templates {
             // An object that cannot be read is listed in Device.X_LINE3_Absent.; the others are given all the same.
             if let Ok(rows) = &*look.rows(template) {
@@ -140,10 +141,11 @@ fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result
         for template in templates {
             let keys = look.model.nodes.get(template).map(|node| node.keys()).unwrap_or_default();
             if let Ok(rows) = &*look.rows(template) {
-                found.extend(rows.iter().filter(|row| row.path.starts_with(&place.path)).map(|row| CurrInstance {
-                    instantiated_obj_path: row.path.clone(),
-                    unique_keys: unique_keys(row, keys),
-                }));
+                found.extend(
+                    rows.iter()
+                        .filter(|row| row.path.starts_with(&place.path))
+                        .map(|row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, keys) }),
+                );
             }
         }
     }

@@ -2,6 +2,7 @@
 //! at it, which reads each object once and resolves paths, wildcards and searches to what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use line3_proto::fault::code;
@@ -134,14 +135,18 @@ impl Model {
         Self { nodes }
     }
 
+    fn from(&self, template: &str) -> std::collections::btree_map::Range<'_, &'static str, Node> {
+        self.nodes.range::<str, _>((Bound::Included(template), Bound::Unbounded))
+    }
+
     /// Whether an object of this template, or anything below it, is supported. A table without its `{i}` counts.
     pub(crate) fn knows(&self, template: &str) -> bool {
-        self.nodes.range(template..).next().is_some_and(|(path, _)| path.starts_with(template))
+        self.from(template).next().is_some_and(|(path, _)| path.starts_with(template))
     }
 
     /// All objects at and below a template.
     pub(crate) fn below<'a>(&'a self, template: &'a str) -> impl Iterator<Item = (&'static str, &'a Node)> {
-        self.nodes.range(template..).take_while(move |(path, _)| path.starts_with(template)).map(|(path, node)| (*path, node))
+        self.from(template).take_while(move |(path, _)| path.starts_with(template)).map(|(path, node)| (*path, node))
     }
 
     /// The command of this template.
@@ -314,7 +319,11 @@ impl<'a> Look<'a> {
         let mut rows = Vec::with_capacity(missing.len());
         for (path, reason) in missing {
             let number = self.numbers.number(table, &path);
-            rows.push(Row { path: format!("{table}{number}."), values: vec![("Path", Ok(path)), ("Reason", Ok(reason))], numbers: vec![number] });
+            rows.push(Row {
+                path: format!("{table}{number}."),
+                values: vec![("Path", Ok(path)), ("Reason", Ok(reason))],
+                numbers: vec![number],
+            });
         }
         self.numbers.keep(table, &rows.iter().flat_map(|row| row.numbers.clone()).collect());
         rows
@@ -348,7 +357,9 @@ impl<'a> Look<'a> {
                 }
                 next.push(Place { path: format!("{}{name}.", place.path), template });
             }
-            Segment::Template => return Err(Fault::new(code::INVALID_PATH_SYNTAX, format!("{whole}: {{i}} stands for no instance; use * or a number"))),
+            Segment::Template => {
+                return Err(Fault::new(code::INVALID_PATH_SYNTAX, format!("{whole}: {{i}} stands for no instance; use * or a number")));
+            }
             Segment::Follow { name, item } => {
                 for reference in self.references(whole, &place, name, *item)? {
                     let target = Path::parse_reference(&reference)?;

@@ -89,7 +89,8 @@ fn supported(model: &Model, path: &str, request: &GetSupportedDm) -> Result<Vec<
         let node = model.nodes.get(start.as_str()).ok_or_else(unsupported)?;
         let one = Wanted { commands: true, events: true, params: true, keys: false, only: Some(&parsed.target) };
         let described = describe(&start, node, &one);
-        let found = !(described.supported_commands.is_empty() && described.supported_events.is_empty() && described.supported_params.is_empty());
+        let found =
+            !(described.supported_commands.is_empty() && described.supported_events.is_empty() && described.supported_params.is_empty());
         return if found { Ok(vec![described]) } else { Err(unsupported()) };
     }
     let wanted = Wanted {
@@ -140,7 +141,8 @@ fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResu
         supported_params: params
             .map(|field| SupportedParamResult {
                 param_name: field.name.to_owned(),
-                access: if field.access == Access::ReadOnly { ParamAccessType::ParamReadOnly } else { ParamAccessType::ParamReadWrite }.into(),
+                access: if field.access == Access::ReadOnly { ParamAccessType::ParamReadOnly } else { ParamAccessType::ParamReadWrite }
+                    .into(),
                 value_type: field.ty as i32,
                 value_change: ValueChangeType::ValueChangeAllowed.into(),
             })

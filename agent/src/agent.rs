@@ -1,0 +1,4 @@
+//! wip
+mod get;
+mod model;
+mod supported;
