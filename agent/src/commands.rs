@@ -13,6 +13,9 @@ use line3_proto::row::{Args, Field, Row};
 
 use crate::host::Host;
 
+mod cancel;
+mod get_catalogue;
+
 /// A thing to do. `Effect::Read` makes it a diagnostic; `Disrupt` and `Destroy` a repair.
 pub trait Command {
     /// Its path in the supported data model, ending in `()`.
@@ -44,6 +47,8 @@ pub struct Ctx {
     pub progress: Progress,
     /// What happens once its answer is out.
     pub afterwards: Rc<Cell<Afterwards>>,
+    /// The catalogue of this firmware, as JSON.
+    pub catalogue: Rc<str>,
 }
 
 /// What happens once a command's answer is out.
@@ -54,6 +59,8 @@ pub enum Afterwards {
     Nothing,
     /// The box (or the agent, by configuration) restarts.
     Reboot,
+    /// The command with this instance number of `Device.LocalAgent.Request.{i}.` is stopped.
+    Cancel(u32),
 }
 
 /// How far a command is. Only the newest word is kept; the agent passes it on at most once a second.
@@ -119,4 +126,4 @@ fn start_any<C: Command>(args: &Args, ctx: Ctx) -> Result<Running, Fault> {
 }
 
 /// Every Command, by path.
-pub const COMMANDS: &[CommandDef] = &[];
+pub const COMMANDS: &[CommandDef] = &[CommandDef::of::<get_catalogue::GetCatalogue>(), CommandDef::of::<cancel::Cancel>()];

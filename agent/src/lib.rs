@@ -1,7 +1,10 @@
 //! The daemon on the box: a USP agent over MQTT 5 that reports health and runs diagnostics and repairs on command.
 
 pub mod agent;
+pub mod clock;
 pub mod commands;
+pub mod config;
+pub mod driver;
 pub mod host;
 pub mod objects;
 pub mod settings;

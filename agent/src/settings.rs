@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use line3_proto::row::{Args, Field, Row};
 use line3_proto::value::Known;
+use line3_proto::{Fault, Now};
 use serde::{Deserialize, Serialize};
 
 use crate::view::View;
@@ -28,6 +29,12 @@ pub trait Setting {
     const MAX_ROWS: usize = 0;
     /// Its parameters.
     type Row: Row;
+    /// Fills in what a controller need not give, and refuses what makes no sense together. `values` are those of the row at
+    /// the concrete path `at`, as they are about to be kept; `by` is the path of the Controller row that wants it.
+    fn complete(values: &mut Args, at: &str, by: &str, now: Now) -> Result<(), Fault> {
+        let _ = (values, at, by, now);
+        Ok(())
+    }
     /// Values that are not kept but looked up, for the instance at the concrete path `at`.
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
         let _ = (view, at);
@@ -37,6 +44,9 @@ pub trait Setting {
 
 /// Looks up what is not kept of one instance.
 type Live = fn(&View<'_>, &str) -> Vec<(&'static str, Known<String>)>;
+
+/// Fills in and checks one instance.
+type Complete = fn(&mut Args, &str, &str, Now) -> Result<(), Fault>;
 
 /// A Setting as the engine handles it.
 pub struct SettingDef {
@@ -50,6 +60,8 @@ pub struct SettingDef {
     pub max_rows: usize,
     /// Its parameters.
     pub fields: &'static [Field],
+    /// [`Setting::complete`].
+    pub complete: Complete,
     /// [`Setting::live`].
     pub live: Live,
 }
@@ -58,7 +70,15 @@ impl SettingDef {
     /// The definition of a Setting, for [`SETTINGS`].
     #[must_use]
     pub const fn of<S: Setting>() -> Self {
-        Self { path: S::PATH, doc: S::DOC, keys: S::KEYS, max_rows: S::MAX_ROWS, fields: S::Row::FIELDS, live: S::live }
+        Self {
+            path: S::PATH,
+            doc: S::DOC,
+            keys: S::KEYS,
+            max_rows: S::MAX_ROWS,
+            fields: S::Row::FIELDS,
+            complete: S::complete,
+            live: S::live,
+        }
     }
 
     /// The values of one instance, in the order of the fields: what is looked up, else what is kept, else the default.

@@ -32,7 +32,7 @@ pub struct Facts {
 
 /// How the box introduces itself, where the configuration knows better than the kernel. Empty: unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Device {
     /// `Device.DeviceInfo.Manufacturer`.
     pub manufacturer: String,

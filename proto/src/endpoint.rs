@@ -95,6 +95,8 @@ pub enum Input {
     Ask(Ask),
     /// Answer a request.
     Answer(Reply, Result<Response, Refusal>),
+    /// A request is done and gets no answer.
+    Done(Reply),
     /// No answer to this question is wanted any more.
     Forget(Tag),
     /// Time has passed.
@@ -396,7 +398,17 @@ impl Endpoint {
             Ok(response) => Msg::response(&reply.msg_id, response),
             Err(refusal) => Msg::error(&reply.msg_id, &refusal.fault, refusal.params),
         };
-        let mut publication = self.publication(&reply.topic, &reply.to, record::seal(&self.me, &reply.to, &msg));
+        let mut payload = record::seal(&self.me, &reply.to, &msg);
+        if payload.len() > record::MAX_RECORD {
+            let text = format!(
+                "the answer has {} bytes, more than the {} that can be sent; ask for less at a time",
+                payload.len(),
+                record::MAX_RECORD
+            );
+            let fault = Fault::new(crate::fault::code::RESOURCES_EXCEEDED, text);
+            payload = record::seal(&self.me, &reply.to, &Msg::error(&reply.msg_id, &fault, Vec::new()));
+        }
+        let mut publication = self.publication(&reply.topic, &reply.to, payload);
         publication.expiry = Some(reply.expires.map_or(ANSWER_EXPIRY, |expires| expires.since(now.mono).max(Duration::from_secs(1))));
         self.out.push_back(Output::Publish(publication));
     }
@@ -411,6 +423,9 @@ impl Machine for Endpoint {
             Input::Received(publication) => self.received(now, publication),
             Input::Ask(ask) => self.ask(now, ask),
             Input::Answer(reply, answer) => self.answer(now, &reply, answer),
+            Input::Done(reply) => {
+                self.working.remove(&(reply.to, reply.msg_id));
+            }
             Input::Forget(tag) => {
                 let questions = &mut self.questions;
                 questions.retain(|_, question| question.tag != tag);

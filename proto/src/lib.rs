@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod effect;
 pub mod endpoint;
 pub mod fault;
+pub mod health;
 pub mod link;
 pub mod machine;
 #[cfg(feature = "mqtt")]

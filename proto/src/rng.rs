@@ -42,7 +42,8 @@ impl Rng {
 
 /// A uniform `u64` as a fraction: 0.0 or more, below 1.0.
 #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
-pub(crate) fn fraction(random: u64) -> f64 {
+#[must_use]
+pub fn fraction(random: u64) -> f64 {
     (random >> 11) as f64 / (1_u64 << 53) as f64
 }
 

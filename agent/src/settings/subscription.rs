@@ -1,11 +1,14 @@
 //! `Device.LocalAgent.Subscription.{i}.`: who wants to be told what.
 
-use line3_proto::row;
-use line3_proto::value::Known;
-use line3_proto::{Wall, values};
+use line3_proto::fault::code;
+use line3_proto::row::Args;
+use line3_proto::value::Value;
+use line3_proto::{Fault, Now, Path, Wall, row, values};
 
 use super::Setting;
-use crate::view::View;
+
+/// The most paths in one `ReferenceList`.
+const MAX_REFERENCES: usize = 32;
 
 /// The concrete path of the table.
 pub const TABLE: &str = "Device.LocalAgent.Subscription.";
@@ -63,7 +66,29 @@ impl Setting for Subscription {
     const KEYS: &'static [&'static [&'static str]] = &[&["Recipient", "ID"], &["Alias"]];
     const MAX_ROWS: usize = 64;
     type Row = SubscriptionRow;
-    fn live(_: &View<'_>, _: &str) -> Vec<(&'static str, Known<String>)> {
-        Vec::new()
+    fn complete(values: &mut Args, at: &str, by: &str, now: Now) -> Result<(), Fault> {
+        let number = at.trim_end_matches('.').rsplit('.').next().unwrap_or("");
+        for name in ["Alias", "ID"] {
+            let value = values.entry(name.to_owned()).or_default();
+            if value.is_empty() {
+                *value = format!("cpe-{number}");
+            }
+        }
+        values.entry("Recipient".to_owned()).or_insert_with(|| by.to_owned());
+        values.entry("CreationDate".to_owned()).or_insert_with(|| now.wall.to_string());
+        let references = references(values)?;
+        if references.is_empty() {
+            return Err(Fault::new(code::REQUIRED_PARAMETER_FAILED, "a subscription needs a ReferenceList: paths of what it is about"));
+        }
+        Ok(())
     }
+}
+
+/// What a subscription is about.
+pub fn references(values: &Args) -> Result<Vec<Path>, Fault> {
+    let list = Vec::<String>::read(values.get("ReferenceList").map_or("", String::as_str)).unwrap_or_default();
+    if list.len() > MAX_REFERENCES {
+        return Err(Fault::new(code::INVALID_VALUE, format!("ReferenceList has {} paths; at most {MAX_REFERENCES} are taken", list.len())));
+    }
+    list.iter().map(|path| Path::parse(path)).collect()
 }

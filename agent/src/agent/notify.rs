@@ -1,0 +1,206 @@
+//! Notifications: who is told what happened. Boot!, progress and the end of asynchronous commands.
+
+use std::time::Duration;
+
+use line3_proto::backoff::Backoff;
+use line3_proto::endpoint::{Ask, Input as EndpointInput};
+use line3_proto::path::Path;
+use line3_proto::row::{Args, Row};
+use line3_proto::usp::{
+    Event, Notification, Notify, NotifyCommandFailure, NotifyOperationResp, NotifyOutputArgs, OperationComplete, Request,
+};
+use line3_proto::value::Value;
+use line3_proto::{EndpointId, Fault, Machine, Mono, Now, row};
+
+use super::Agent;
+use super::model::EventDef;
+use crate::settings::subscription::{TABLE, references};
+
+/// The most notifications that wait for an answer; beyond it a new one is dropped, and said so in the log. Whoever needs the
+/// result of a command asks again by its call id.
+const MAX_WAITING: usize = 256;
+
+row! {
+    /// Arguments of `Device.Boot!`.
+    struct BootArgs {
+        /// The command key of the Reboot() that led to it; empty: none did.
+        CommandKey: String,
+        /// `LocalReboot` or `RemoteReboot`.
+        Cause: String,
+        /// Whether the firmware is another one than before.
+        FirmwareUpdated: bool,
+        /// Values that the controller wants with it, as JSON.
+        ParameterMap: String,
+        /// The agent's run.
+        X_LINE3_RunID: String,
+        /// The kernel's boot id; empty: unknown.
+        X_LINE3_BootID: String,
+        /// `system`, or `restart-agent` where Reboot() restarts the agent only.
+        X_LINE3_RebootMode: String,
+    }
+}
+
+row! {
+    /// Arguments of the progress event.
+    struct ProgressArgs {
+        /// The command key of the call.
+        CommandKey: String,
+        /// How far it is.
+        Text: String,
+    }
+}
+
+/// `Device.Boot!`
+pub(super) const BOOT: EventDef =
+    EventDef { path: "Device.Boot!", doc: "The box (or, where labelled so, only its agent) has started.", fields: BootArgs::FIELDS };
+
+/// How far a command is.
+pub(super) const PROGRESS: EventDef = EventDef {
+    path: "Device.LocalAgent.Request.{i}.X_LINE3_Progress!",
+    doc: "How far a command is; at most once a second.",
+    fields: ProgressArgs::FIELDS,
+};
+
+/// Every event.
+pub(super) const EVENTS: &[EventDef] = &[BOOT, PROGRESS];
+
+/// What can be told.
+pub(super) enum Happening<'a> {
+    /// An event of the data model.
+    Event {
+        /// Its concrete path.
+        path: &'a str,
+        /// Its arguments.
+        args: Args,
+    },
+    /// An asynchronous command ended.
+    Completed {
+        /// Its concrete path.
+        command: &'a str,
+        /// The controller's key.
+        command_key: &'a str,
+        /// What came of it.
+        result: &'a Result<Args, Fault>,
+    },
+}
+
+impl Happening<'_> {
+    fn notif_type(&self) -> &'static str {
+        match self {
+            Self::Event { .. } => "Event",
+            Self::Completed { .. } => "OperationComplete",
+        }
+    }
+
+    fn path(&self) -> &str {
+        match self {
+            Self::Event { path, .. } => path,
+            Self::Completed { command, .. } => command,
+        }
+    }
+
+    fn notification(&self) -> Notification {
+        let path = self.path();
+        let (object, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let obj_path = format!("{object}.");
+        match self {
+            Self::Event { args, .. } => Notification::Event(Event { obj_path, event_name: name.to_owned(), params: args.clone() }),
+            Self::Completed { command_key, result, .. } => {
+                let operation_resp = match result {
+                    Ok(output_args) => NotifyOperationResp::ReqOutputArgs(NotifyOutputArgs { output_args: output_args.clone() }),
+                    Err(fault) => {
+                        NotifyOperationResp::CmdFailure(NotifyCommandFailure { err_code: fault.code, err_msg: fault.text.clone() })
+                    }
+                };
+                Notification::OperComplete(OperationComplete {
+                    obj_path,
+                    command_name: name.to_owned(),
+                    command_key: (*command_key).to_owned(),
+                    operation_resp: Some(operation_resp),
+                })
+            }
+        }
+    }
+}
+
+/// Where a controller is, and how it wants to be told again.
+pub(super) struct Recipient {
+    pub(super) id: EndpointId,
+    pub(super) topic: String,
+    pub(super) backoff: Backoff,
+}
+
+impl Agent {
+    /// The controller of a Controller row, if it is enabled and can be reached.
+    pub(super) fn recipient(&self, path: &str) -> Option<Recipient> {
+        let settings = &self.settings;
+        let number = |name: &str, or: u32| u32::read(settings.value(path, name)).unwrap_or(or);
+        if settings.value(path, "Enable") != "true" {
+            return None;
+        }
+        let m = Duration::from_secs(number("USPNotifRetryMinimumWaitInterval", 5).into());
+        Some(Recipient {
+            id: EndpointId::parse(settings.value(path, "EndpointID")).ok()?,
+            topic: settings.value(&format!("{path}MTP.1.MQTT."), "Topic").to_owned(),
+            backoff: Backoff::notify(m, number("USPNotifRetryIntervalMultiplier", 2000)),
+        })
+    }
+
+    /// Tells everybody who wants to know.
+    pub(super) fn tell(&mut self, now: Now, what: &Happening<'_>) {
+        let Ok(path) = Path::parse(what.path()) else { return };
+        let wanted = |args: &&Args| {
+            let is = |name: &str, value: &str| args.get(name).is_some_and(|kept| kept == value);
+            is("Enable", "true")
+                && is("NotifType", what.notif_type())
+                && references(args).is_ok_and(|refs| refs.iter().any(|r| r.covers(&path)))
+        };
+        let subscriptions: Vec<Args> = self.settings.rows(TABLE).map(|(_, args)| args).filter(wanted).cloned().collect();
+        for subscription in subscriptions {
+            let value = |name: &str| subscription.get(name).map_or("", String::as_str);
+            let Some(to) = self.recipient(value("Recipient")) else { continue };
+            if self.endpoint.waiting() >= MAX_WAITING {
+                self.trouble(format!("{MAX_WAITING} notifications wait for an answer; one of {} was dropped", what.path()));
+                continue;
+            }
+            let (retry, expiration) = (value("NotifRetry") == "true", u64::read(value("NotifExpiration")).unwrap_or(0));
+            let notify = Notify { subscription_id: value("ID").to_owned(), send_resp: retry, notification: Some(what.notification()) };
+            let ask = Ask {
+                tag: 0,
+                to: to.id,
+                topic: to.topic,
+                request: Request::Notify(notify),
+                answered: retry,
+                expires: (expiration > 0).then(|| Duration::from_secs(expiration)),
+                again: retry.then_some(to.backoff),
+            };
+            self.endpoint.handle(now, EndpointInput::Ask(ask));
+        }
+    }
+
+    /// When the next subscription ends by its `TimeToLive`. They are counted from when this run of the agent first knew them.
+    pub(super) fn next_end(&self) -> Option<Mono> {
+        self.subscriptions_end.values().min().copied()
+    }
+
+    /// Notes when each subscription ends, and removes those that have.
+    pub(super) fn mind_time_to_live(&mut self, now: Now) {
+        let rows: Vec<(String, u64)> = self
+            .settings
+            .rows(TABLE)
+            .filter_map(|(path, args)| Some((path.to_owned(), u64::read(args.get("TimeToLive")?).filter(|secs| *secs > 0)?)))
+            .collect();
+        self.subscriptions_end.retain(|path, _| rows.iter().any(|(row, _)| row == path));
+        for (path, secs) in rows {
+            let ends = *self.subscriptions_end.entry(path.clone()).or_insert(now.mono + Duration::from_secs(secs));
+            if ends <= now.mono {
+                self.subscriptions_end.remove(&path);
+                let mut settings = self.settings.clone();
+                settings.remove(&path);
+                if let Err(fault) = self.keep(settings) {
+                    self.trouble(fault.text);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The only file that reads time on the box.
+
+use std::time::SystemTime;
+
+use line3_proto::{Mono, Now, Wall};
+use tokio::time::Instant;
+
+/// The clocks, counted from when this was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the file that reads time")]
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// The time.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the file that reads time")]
+    pub fn now(&self) -> Now {
+        let wall = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
+        };
+        Now { mono: Mono(self.start.elapsed()), wall: Wall(wall) }
+    }
+
+    /// The moment of `mono` for tokio's timers.
+    #[must_use]
+    pub fn instant(&self, mono: Mono) -> Instant {
+        self.start + mono.0
+    }
+}
