@@ -1,1 +1,403 @@
-//! (to come)
+//! A simulated MQTT 5 broker, the network before it and the clients' links, in counted time: the same seed and the same calls
+//! give the same run. No thread, no socket, no clock.
+//!
+//! What goes wrong, and how. MQTT runs over TCP, which repeats what is lost and keeps order; a client sends a QoS 1
+//! publication again only on a new connection. So no single packet is lost or doubled on its own here:
+//!
+//! - *Delay* differs from packet to packet, but no packet overtakes another of its direction.
+//! - *Loss* of a packet is a connection cut there: it and everything behind it in both directions is gone, the client links
+//!   again after a wait, and both sides send again what the other had not acknowledged.
+//! - *Duplicates* come from a connection cut after a QoS 1 publication arrived and before its acknowledgement did.
+//! - A *partition* holds packets back, as TCP does; an end that hears nothing for too long gives the connection up.
+//! - The broker sees half of the cuts at once (a reset), of the others nothing until [`NetConfig::notice`] has passed or the
+//!   client is back. Then it publishes the Will, a returned client's too: a Will can come after the next connect.
+//!
+//! Retained messages are not kept: nothing here sends any. With a session present, messages can come before
+//! [`LinkEvent::Up`].
+
+mod broker;
+mod client;
+mod config;
+mod filter;
+mod rng;
+mod wire;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::Broker;
+use client::Client;
+pub use config::{ClientConfig, Counts, NetConfig, Role};
+use rng::Rng;
+use wire::{Down, Up, Wire};
+
+use crate::link::{LinkError, Receipt, Token};
+use crate::machine::Mono;
+use crate::{LinkEvent, Publication, QoS};
+
+/// After this long without CONNACK a client gives a connection up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What comes to pass at its time.
+#[derive(Debug)]
+enum Step {
+    /// The next packet on this connection reaches the broker.
+    Up { client: Arc<str>, wire: u64 },
+    /// The next packet on this connection reaches the client.
+    Down { client: Arc<str>, wire: u64 },
+    /// The client tries to connect, if it is still the same link.
+    Dial { client: Arc<str>, link: u64 },
+    /// The client has waited long enough for CONNACK.
+    ConnectTimeout { client: Arc<str>, wire: u64 },
+    /// The client has heard nothing for too long.
+    GiveUp { client: Arc<str>, wire: u64 },
+    /// The broker has heard nothing for too long.
+    Notice { client: Arc<str>, wire: u64 },
+    /// A session's time without connection may be over.
+    SessionEnds { client: Arc<str> },
+    /// The broker runs again.
+    BrokerStarts,
+}
+
+/// The net: a broker and its clients. Give every call the same clock; call [`poll`](Self::poll) at each
+/// [`deadline`](Self::deadline) until it returns `None`.
+#[derive(Debug)]
+pub struct SimNet {
+    config: NetConfig,
+    rng: Rng,
+    now: Mono,
+    /// In order of time, then of planning. Bounded by what is on the wires and a few timers for each client.
+    steps: BTreeMap<(Mono, u64), Step>,
+    planned: u64,
+    ids: u64,
+    /// With the id of the link, which a new `connect` changes.
+    clients: BTreeMap<Arc<str>, (u64, Client)>,
+    wires: BTreeMap<Arc<str>, Wire>,
+    partitions: BTreeMap<Arc<str>, Mono>,
+    broker: Broker,
+    /// When the broker runs (again).
+    broker_up_at: Mono,
+    /// Of one step or call at a time, in their order.
+    events: VecDeque<(Arc<str>, LinkEvent)>,
+    cuts: u64,
+}
+
+impl SimNet {
+    /// A net without clients.
+    #[must_use]
+    pub fn new(seed: u64, config: NetConfig) -> Self {
+        Self {
+            rng: Rng::new(seed),
+            now: Mono::default(),
+            steps: BTreeMap::new(),
+            planned: 0,
+            ids: 0,
+            clients: BTreeMap::new(),
+            wires: BTreeMap::new(),
+            partitions: BTreeMap::new(),
+            broker: Broker::new(&config),
+            broker_up_at: Mono::default(),
+            events: VecDeque::new(),
+            cuts: 0,
+            config,
+        }
+    }
+
+    /// Starts a client's link, which connects now and again after every loss. One of this name that runs already loses its power.
+    pub fn connect(&mut self, now: Mono, client: &str, config: ClientConfig) {
+        self.drop_client(now, client);
+        let client: Arc<str> = client.into();
+        let link = self.new_id();
+        self.clients.insert(client.clone(), (link, Client::new(config)));
+        self.plan(now, Step::Dial { client, link });
+    }
+
+    /// The client loses its power: outbox and all are gone; the broker sees it after [`NetConfig::notice`].
+    pub fn drop_client(&mut self, now: Mono, client: &str) {
+        if self.clients.remove(client).is_none() {
+            return;
+        }
+        self.events.retain(|(name, _)| **name != *client);
+        if let Some((name, wire)) = self.wires.remove_entry(client) {
+            self.plan(now + self.config.notice, Step::Notice { client: name, wire: wire.id });
+        }
+    }
+
+    /// The client ends its link: what it has sent still arrives, then DISCONNECT; the Will is not published.
+    pub fn disconnect(&mut self, now: Mono, client: &str) {
+        if let Some((name, _)) = self.clients.remove_entry(client) {
+            self.events.retain(|(other, _)| *other != name);
+            self.send_up(now, &name, Up::Disconnect);
+        }
+    }
+
+    /// As [`Link::publish`](crate::Link::publish). The expiry counts from here: what has expired in the outbox is `Refused`
+    /// when its turn comes, and what was sent but not acknowledged by then as well. A client that does not run sends nothing.
+    ///
+    /// # Errors
+    /// [`LinkError::Full`] at [`NetConfig::outbox_bound`].
+    pub fn publish(&mut self, now: Mono, client: &str, token: Token, publication: Publication) -> Result<(), LinkError> {
+        let bound = self.config.outbox_bound;
+        self.with_client(now, client, |c| c.publish(now, bound, token, publication)).unwrap_or(Ok(()))
+    }
+
+    /// As [`Link::acknowledge`](crate::Link::acknowledge).
+    pub fn acknowledge(&mut self, now: Mono, client: &str, receipt: &Receipt) {
+        self.with_client(now, client, |c| c.acknowledge(receipt));
+    }
+
+    /// As [`Link::subscribe`](crate::Link::subscribe).
+    pub fn subscribe(&mut self, now: Mono, client: &str, filter: &str, qos: QoS) {
+        self.with_client(now, client, |c| c.subscribe(filter, qos));
+    }
+
+    /// As [`Link::unsubscribe`](crate::Link::unsubscribe).
+    pub fn unsubscribe(&mut self, now: Mono, client: &str, filter: &str) {
+        self.with_client(now, client, |c| c.unsubscribe(filter));
+    }
+
+    /// Nothing passes between this client and the broker until then.
+    pub fn partition(&mut self, now: Mono, client: &str, until: Mono) {
+        let client: Arc<str> = client.into();
+        if let Some(Wire { id: wire, .. }) = self.wires.get(&client) {
+            let wire = *wire;
+            self.plan(now + self.config.keep_alive, Step::GiveUp { client: client.clone(), wire });
+            self.plan(now + self.config.notice, Step::Notice { client: client.clone(), wire });
+            // If the broker has hung up by then, its word comes through now.
+            self.plan(until, Step::GiveUp { client: client.clone(), wire });
+        }
+        self.partitions.insert(client, until);
+    }
+
+    /// The broker stops now and starts again after `down_for`; without `keep_sessions` it has then forgotten every session and
+    /// subscription. It publishes no Will, not even of clients that never return.
+    pub fn restart_broker(&mut self, now: Mono, down_for: Duration, keep_sessions: bool) {
+        self.broker.stop(now, keep_sessions);
+        self.broker_up_at = self.broker_up_at.max(now + down_for);
+        self.plan(self.broker_up_at, Step::BrokerStarts);
+        let connected: Vec<_> = self.wires.keys().filter(|client| !self.is_partitioned(now, client)).cloned().collect();
+        connected.iter().for_each(|client| self.hang_up(now, client, "the broker closed the connection"));
+        self.flush(now);
+    }
+
+    /// Whether the client's link is up, as the client sees it.
+    #[must_use]
+    pub fn is_up(&self, client: &str) -> bool {
+        self.clients.get(client).is_some_and(|(_, client)| client.is_up())
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { cuts: self.cuts, ..self.broker.counts }
+    }
+
+    /// When something happens next; `None` if nothing will without a call.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Mono> {
+        if self.events.is_empty() { self.steps.keys().next().map(|(at, _)| *at) } else { Some(self.now) }
+    }
+
+    /// The next thing that has happened to a client's link up to `now`.
+    pub fn poll(&mut self, now: Mono) -> Option<(String, LinkEvent)> {
+        loop {
+            if let Some((client, event)) = self.events.pop_front() {
+                return Some((client.as_ref().to_owned(), event));
+            }
+            let entry = self.steps.first_entry().filter(|entry| entry.key().0 <= now)?;
+            let ((at, _), step) = entry.remove_entry();
+            self.now = self.now.max(at);
+            self.take(at, step);
+            self.flush(at);
+        }
+    }
+
+    fn take(&mut self, now: Mono, step: Step) {
+        match step {
+            Step::Up { client, wire } => {
+                if let Some(at) = self.held_back(now, &client) {
+                    self.plan(at, Step::Up { client, wire });
+                } else if let Some(packet) = self.wire(&client, wire).and_then(|wire| wire.up.pop_front()) {
+                    self.reaches_broker(now, &client, wire, packet);
+                }
+            }
+            Step::Down { client, wire } => {
+                if let Some(at) = self.held_back(now, &client) {
+                    self.plan(at, Step::Down { client, wire });
+                } else if let Some(packet) = self.wire(&client, wire).and_then(|wire| wire.down.pop_front()) {
+                    self.reaches_client(now, &client, packet);
+                }
+            }
+            Step::Dial { client, link } => self.dial(now, &client, link),
+            Step::ConnectTimeout { client, wire } => {
+                if self.clients.get(&client).is_some_and(|(_, c)| !c.is_up()) {
+                    self.give_up(now, &client, wire);
+                }
+            }
+            Step::GiveUp { client, wire } => {
+                if self.is_partitioned(now, &client) || !self.broker.knows(&client, wire) {
+                    self.give_up(now, &client, wire);
+                }
+            }
+            Step::Notice { client, wire } => {
+                if self.wire(&client, wire).is_none() || self.is_partitioned(now, &client) {
+                    self.broker.close(now, &client, wire);
+                }
+            }
+            Step::SessionEnds { client } => self.broker.expire_session(now, &client),
+            Step::BrokerStarts => {}
+        }
+    }
+
+    fn dial(&mut self, now: Mono, client: &Arc<str>, link: u64) {
+        if !self.clients.get(client).is_some_and(|(id, c)| *id == link && c.is_waiting()) {
+            return;
+        }
+        if let Some(closing) = self.wires.get(client) {
+            // An earlier link's DISCONNECT is still on its way.
+            let gone = closing.up_at.max(now).max(self.held_back(now, client).unwrap_or_default());
+            return self.plan(gone, Step::Dial { client: client.clone(), link });
+        }
+        let wire = self.new_id();
+        self.wires.insert(client.clone(), Wire::new(wire));
+        self.plan(now + CONNECT_TIMEOUT, Step::ConnectTimeout { client: client.clone(), wire });
+        self.with_client(now, client, Client::dial);
+    }
+
+    fn reaches_broker(&mut self, now: Mono, client: &Arc<str>, wire: u64, packet: Up) {
+        if self.rng.chance(self.config.loss) {
+            return self.cut(now, client);
+        }
+        if now < self.broker_up_at {
+            return self.hang_up(now, client, "the broker refuses the connection: it is down");
+        }
+        let last = matches!(packet, Up::Disconnect);
+        let unheard = matches!(&packet, Up::Publish { publication, .. } if publication.qos == QoS::AtLeastOnce)
+            && self.rng.chance(self.config.duplicate);
+        if !self.broker.handle(now, client, wire, packet) {
+            self.hang_up(now, client, "the broker closed the connection");
+        } else if unheard {
+            self.cut(now, client);
+        } else if last {
+            self.wires.remove(client);
+        }
+    }
+
+    fn reaches_client(&mut self, now: Mono, client: &Arc<str>, packet: Down) {
+        if self.rng.chance(self.config.loss) {
+            return self.cut(now, client);
+        }
+        let unheard = matches!(packet, Down::Publish { packet: Some(_), .. }) && self.rng.chance(self.config.duplicate);
+        let Some((_, c)) = self.clients.get_mut(client) else { return };
+        c.handle(now, packet);
+        if unheard {
+            self.events.extend(c.events.drain(..).map(|event| (client.clone(), event)));
+            return self.cut(now, client);
+        }
+        self.with_client(now, client, |_| ());
+    }
+
+    /// The connection breaks, for the client to see; the broker sees it at once or not.
+    fn cut(&mut self, now: Mono, client: &Arc<str>) {
+        self.cuts += 1;
+        if let Some(wire) = self.wires.get(client).map(|wire| wire.id) {
+            if self.rng.chance(0.5) {
+                self.broker.close(now, client, wire);
+            } else {
+                self.plan(now + self.config.notice, Step::Notice { client: client.clone(), wire });
+            }
+        }
+        self.hang_up(now, client, "the connection to the broker broke");
+    }
+
+    /// The client closes a connection on which nothing comes. The broker hears nothing of this: it sees it by itself.
+    fn give_up(&mut self, now: Mono, client: &Arc<str>, wire: u64) {
+        if self.wire(client, wire).is_some() {
+            self.plan(now + self.config.notice, Step::Notice { client: client.clone(), wire });
+            self.hang_up(now, client, "the broker does not answer");
+        }
+    }
+
+    /// The client's end of the connection closes, and the link waits for its next try.
+    fn hang_up(&mut self, now: Mono, client: &Arc<str>, reason: &str) {
+        self.wires.remove(client);
+        // One that waits had nothing to do with this connection: it follows a link that was disconnected.
+        let Some((link, c)) = self.clients.get_mut(client).filter(|(_, c)| !c.is_waiting()) else { return };
+        c.lose();
+        let longest = self.config.retry.saturating_mul(1 << c.failures.min(16)).min(self.config.retry_cap);
+        let retry_in = self.rng.between(longest / 2, longest);
+        self.events.push_back((client.clone(), LinkEvent::Down { reason: reason.to_owned(), retry_in }));
+        let link = *link;
+        self.plan(now + retry_in, Step::Dial { client: client.clone(), link });
+    }
+
+    /// Calls the client, then carries what it sends and tells. `None` if it does not run.
+    fn with_client<T>(&mut self, now: Mono, client: &str, call: impl FnOnce(&mut Client) -> T) -> Option<T> {
+        let (name, _) = self.clients.get_key_value(client)?;
+        let name = name.clone();
+        let (_, client) = self.clients.get_mut(&name)?;
+        let result = call(client);
+        let (out, events) = (std::mem::take(&mut client.out), std::mem::take(&mut client.events));
+        self.events.extend(events.into_iter().map(|event| (name.clone(), event)));
+        out.into_iter().for_each(|packet| self.send_up(now, &name, packet));
+        Some(result)
+    }
+
+    /// Carries what the broker sends.
+    fn flush(&mut self, now: Mono) {
+        for (client, id, packet) in std::mem::take(&mut self.broker.out) {
+            let latency = self.rng.between(self.config.latency.0, self.config.latency.1);
+            let bound = self.config.queue_bound;
+            let Some(wire) = self.wires.get_mut(&client).filter(|wire| wire.id == id) else { continue };
+            if matches!(packet, Down::Publish { packet: None, .. }) && wire.down.len() >= bound {
+                self.broker.counts.dropped += 1;
+                continue;
+            }
+            wire.down_at = wire.down_at.max(now + latency);
+            wire.down.push_back(packet);
+            let at = wire.down_at;
+            self.plan(at, Step::Down { client, wire: id });
+        }
+        for (at, client) in std::mem::take(&mut self.broker.timers) {
+            self.plan(at, Step::SessionEnds { client });
+        }
+    }
+
+    fn send_up(&mut self, now: Mono, client: &Arc<str>, packet: Up) {
+        let latency = self.rng.between(self.config.latency.0, self.config.latency.1);
+        let Some(wire) = self.wires.get_mut(client) else { return };
+        let unsure = matches!(&packet, Up::Publish { publication, .. } if publication.qos == QoS::AtMostOnce);
+        if unsure && wire.up.len() >= self.config.queue_bound {
+            self.broker.counts.dropped += 1;
+            return;
+        }
+        wire.up_at = wire.up_at.max(now + latency);
+        wire.up.push_back(packet);
+        let (at, id) = (wire.up_at, wire.id);
+        self.plan(at, Step::Up { client: client.clone(), wire: id });
+    }
+
+    fn wire(&mut self, client: &str, id: u64) -> Option<&mut Wire> {
+        self.wires.get_mut(client).filter(|wire| wire.id == id)
+    }
+
+    fn is_partitioned(&self, now: Mono, client: &str) -> bool {
+        self.partitions.get(client).is_some_and(|until| now < *until)
+    }
+
+    /// When what would arrive now can pass, if not now.
+    fn held_back(&self, now: Mono, client: &str) -> Option<Mono> {
+        self.partitions.get(client).copied().filter(|until| now < *until)
+    }
+
+    fn plan(&mut self, at: Mono, step: Step) {
+        self.planned += 1;
+        self.steps.insert((at, self.planned), step);
+    }
+
+    fn new_id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+}
