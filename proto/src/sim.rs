@@ -56,8 +56,6 @@ enum Step {
     Notice { client: Arc<str>, wire: u64 },
     /// A session's time without connection may be over.
     SessionEnds { client: Arc<str> },
-    /// The broker runs again.
-    BrokerStarts,
 }
 
 /// The net: a broker and its clients. Give every call the same clock; call [`poll`](Self::poll) at each
@@ -74,11 +72,12 @@ pub struct SimNet {
     /// With the id of the link, which a new `connect` changes.
     clients: BTreeMap<Arc<str>, (u64, Client)>,
     wires: BTreeMap<Arc<str>, Wire>,
-    partitions: BTreeMap<Arc<str>, Mono>,
+    /// Since when, until when.
+    partitions: BTreeMap<Arc<str>, (Mono, Mono)>,
     broker: Broker,
     /// When the broker runs (again).
     broker_up_at: Mono,
-    /// Of one step or call at a time, in their order.
+    /// What was not polled yet, in its order: a driver that polls at each deadline keeps it short.
     events: VecDeque<(Arc<str>, LinkEvent)>,
     cuts: u64,
 }
@@ -115,6 +114,7 @@ impl SimNet {
 
     /// The client loses its power: outbox and all are gone; the broker sees it after [`NetConfig::notice`].
     pub fn drop_client(&mut self, now: Mono, client: &str) {
+        self.advance(now);
         if self.clients.remove(client).is_none() {
             return;
         }
@@ -126,6 +126,7 @@ impl SimNet {
 
     /// The client ends its link: what it has sent still arrives, then DISCONNECT; the Will is not published.
     pub fn disconnect(&mut self, now: Mono, client: &str) {
+        self.advance(now);
         if let Some((name, _)) = self.clients.remove_entry(client) {
             self.events.retain(|(other, _)| *other != name);
             self.send_up(now, &name, Up::Disconnect);
@@ -138,27 +139,32 @@ impl SimNet {
     /// # Errors
     /// [`LinkError::Full`] at [`NetConfig::outbox_bound`].
     pub fn publish(&mut self, now: Mono, client: &str, token: Token, publication: Publication) -> Result<(), LinkError> {
+        self.advance(now);
         let bound = self.config.outbox_bound;
         self.with_client(now, client, |c| c.publish(now, bound, token, publication)).unwrap_or(Ok(()))
     }
 
     /// As [`Link::acknowledge`](crate::Link::acknowledge).
     pub fn acknowledge(&mut self, now: Mono, client: &str, receipt: &Receipt) {
+        self.advance(now);
         self.with_client(now, client, |c| c.acknowledge(receipt));
     }
 
     /// As [`Link::subscribe`](crate::Link::subscribe).
     pub fn subscribe(&mut self, now: Mono, client: &str, filter: &str, qos: QoS) {
+        self.advance(now);
         self.with_client(now, client, |c| c.subscribe(filter, qos));
     }
 
     /// As [`Link::unsubscribe`](crate::Link::unsubscribe).
     pub fn unsubscribe(&mut self, now: Mono, client: &str, filter: &str) {
+        self.advance(now);
         self.with_client(now, client, |c| c.unsubscribe(filter));
     }
 
     /// Nothing passes between this client and the broker until then.
     pub fn partition(&mut self, now: Mono, client: &str, until: Mono) {
+        self.advance(now);
         let client: Arc<str> = client.into();
         if let Some(Wire { id: wire, .. }) = self.wires.get(&client) {
             let wire = *wire;
@@ -167,16 +173,17 @@ impl SimNet {
             // If the broker has hung up by then, its word comes through now.
             self.plan(until, Step::GiveUp { client: client.clone(), wire });
         }
-        self.partitions.insert(client, until);
+        let since = self.held_back(now, &client).and_then(|_| self.partitions.get(&client)).map_or(now, |(since, _)| *since);
+        self.partitions.insert(client, (since, until));
     }
 
     /// The broker stops now and starts again after `down_for`; without `keep_sessions` it has then forgotten every session and
     /// subscription. It publishes no Will, not even of clients that never return.
     pub fn restart_broker(&mut self, now: Mono, down_for: Duration, keep_sessions: bool) {
+        self.advance(now);
         self.broker.stop(now, keep_sessions);
         self.broker_up_at = self.broker_up_at.max(now + down_for);
-        self.plan(self.broker_up_at, Step::BrokerStarts);
-        let connected: Vec<_> = self.wires.keys().filter(|client| !self.is_partitioned(now, client)).cloned().collect();
+        let connected: Vec<_> = self.wires.keys().filter(|client| self.held_back(now, client).is_none()).cloned().collect();
         connected.iter().for_each(|client| self.hang_up(now, client, "the broker closed the connection"));
         self.flush(now);
     }
@@ -201,16 +208,23 @@ impl SimNet {
 
     /// The next thing that has happened to a client's link up to `now`.
     pub fn poll(&mut self, now: Mono) -> Option<(String, LinkEvent)> {
-        loop {
-            if let Some((client, event)) = self.events.pop_front() {
-                return Some((client.as_ref().to_owned(), event));
-            }
-            let entry = self.steps.first_entry().filter(|entry| entry.key().0 <= now)?;
-            let ((at, _), step) = entry.remove_entry();
-            self.now = self.now.max(at);
-            self.take(at, step);
-            self.flush(at);
-        }
+        while self.events.is_empty() && self.step(now) {}
+        self.events.pop_front().map(|(client, event)| (client.as_ref().to_owned(), event))
+    }
+
+    /// Does the next planned step up to `now`; false if there is none.
+    fn step(&mut self, now: Mono) -> bool {
+        let Some(entry) = self.steps.first_entry().filter(|entry| entry.key().0 <= now) else { return false };
+        let ((at, _), step) = entry.remove_entry();
+        self.now = self.now.max(at);
+        self.take(at, step);
+        self.flush(at);
+        true
+    }
+
+    /// Brings the net up to `now`, before a call changes it; what happens on the way waits in `events`.
+    fn advance(&mut self, now: Mono) {
+        while self.step(now) {}
     }
 
     fn take(&mut self, now: Mono, step: Step) {
@@ -231,22 +245,21 @@ impl SimNet {
             }
             Step::Dial { client, link } => self.dial(now, &client, link),
             Step::ConnectTimeout { client, wire } => {
-                if self.clients.get(&client).is_some_and(|(_, c)| !c.is_up()) {
+                if self.clients.get(&client).is_some_and(|(_, c)| c.is_connecting()) {
                     self.give_up(now, &client, wire);
                 }
             }
             Step::GiveUp { client, wire } => {
-                if self.is_partitioned(now, &client) || !self.broker.knows(&client, wire) {
+                if self.is_silent(now, &client, self.config.keep_alive) || !self.broker.knows(&client, wire) {
                     self.give_up(now, &client, wire);
                 }
             }
             Step::Notice { client, wire } => {
-                if self.wire(&client, wire).is_none() || self.is_partitioned(now, &client) {
+                if self.wire(&client, wire).is_none() || self.is_silent(now, &client, self.config.notice) {
                     self.broker.close(now, &client, wire);
                 }
             }
             Step::SessionEnds { client } => self.broker.expire_session(now, &client),
-            Step::BrokerStarts => {}
         }
     }
 
@@ -382,13 +395,14 @@ impl SimNet {
         self.wires.get_mut(client).filter(|wire| wire.id == id)
     }
 
-    fn is_partitioned(&self, now: Mono, client: &str) -> bool {
-        self.partitions.get(client).is_some_and(|until| now < *until)
+    /// Whether the two ends have heard nothing of each other for this long.
+    fn is_silent(&self, now: Mono, client: &str, span: Duration) -> bool {
+        self.partitions.get(client).is_some_and(|(since, until)| now < *until && now.since(*since) >= span)
     }
 
     /// When what would arrive now can pass, if not now.
     fn held_back(&self, now: Mono, client: &str) -> Option<Mono> {
-        self.partitions.get(client).copied().filter(|until| now < *until)
+        self.partitions.get(client).map(|(_, until)| *until).filter(|until| now < *until)
     }
 
     fn plan(&mut self, at: Mono, step: Step) {

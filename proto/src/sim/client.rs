@@ -69,6 +69,10 @@ impl Client {
         self.state == State::Waiting
     }
 
+    pub(super) fn is_connecting(&self) -> bool {
+        !self.is_waiting() && !self.is_up()
+    }
+
     pub(super) fn is_up(&self) -> bool {
         self.state == State::Up
     }
