@@ -164,7 +164,7 @@ fn bounds_hold_at_their_edge() {
     refused(&search(MAX_CONDITIONS + 1));
     refused(&format!("A.T.[{}B==1].", "C.".repeat(MAX_SEGMENTS)));
     // Two searches share the bound.
-    refused(&format!("A.T.[{0}].U.[{0}].", vec!["B==1"; MAX_CONDITIONS / 2 + 1].join("&&")));
+    refused(&format!("A.T.[{0}].U.[{0}].", ["B==1"; MAX_CONDITIONS / 2 + 1].join("&&")));
     // Short as it comes, too long once spelled canonically.
     let tight = |pad: usize| format!("A.T.[B==2024-01-01T00:00:00.5&&C==\"{}\"].", "x".repeat(pad));
     let pad = MAX_LEN - tight(0).len();
