@@ -207,6 +207,7 @@ fn a_reference_covers_what_is_below_it() {
         ("Device.IP.Interface.{i}.Status", "Device.IP.Interface.3.Status", true),
         ("Device.IP.Interface.*.Status", "Device.IP.Interface.3.Name", false),
         ("Device.IP.Interface.*.Status", "Device.IP.Interface.Status", false),
+        ("Device.IP.Interface.*.Status", "Device.IP.Interface.Stats.Status", false),
         ("Device.IP.Interface.2.Status", "Device.IP.Interface.3.Status", false),
         ("Device.LocalAgent.Boot!", "Device.LocalAgent.Boot!", true),
         ("Device.LocalAgent.Boot!", "Device.LocalAgent.Boot()", false),

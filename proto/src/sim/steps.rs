@@ -72,9 +72,9 @@ impl SimNet {
         if !self.clients.get(client).is_some_and(|(id, c)| *id == link && c.is_waiting()) {
             return;
         }
-        if let Some(closing) = self.wires.get(client) {
+        if self.wires.contains_key(client) {
             // An earlier link's DISCONNECT is still on its way.
-            let gone = closing.up_at.max(now).max(self.held_back(now, client).unwrap_or_default());
+            let gone = self.held_back(now, client).unwrap_or(now + self.config.latency.1);
             return self.plan(gone, Step::Dial { client: client.clone(), link });
         }
         let wire = self.new_id();
@@ -172,10 +172,8 @@ impl SimNet {
                 self.broker.counts.dropped += 1;
                 continue;
             }
-            wire.down_at = wire.down_at.max(now + latency);
             wire.down.push_back(packet);
-            let at = wire.down_at;
-            self.plan(at, Step::Down { client, wire: id });
+            self.plan(now + latency, Step::Down { client, wire: id });
         }
         for (at, client) in std::mem::take(&mut self.broker.timers) {
             self.plan(at, Step::SessionEnds { client });
@@ -190,10 +188,9 @@ impl SimNet {
             self.broker.counts.dropped += 1;
             return;
         }
-        wire.up_at = wire.up_at.max(now + latency);
         wire.up.push_back(packet);
-        let (at, id) = (wire.up_at, wire.id);
-        self.plan(at, Step::Up { client: client.clone(), wire: id });
+        let id = wire.id;
+        self.plan(now + latency, Step::Up { client: client.clone(), wire: id });
     }
 
     fn wire(&mut self, client: &str, id: u64) -> Option<&mut Wire> {

@@ -46,7 +46,7 @@ pub(super) enum Down {
     },
 }
 
-/// One connection. What is on the way is bounded by the senders' windows: see [`super::client::WINDOW`] and
+/// One connection. There is a step for each packet, and each step takes the oldest: none overtakes another. What is on the way is bounded by the senders' windows: see [`super::client::WINDOW`] and
 /// [`super::broker::WINDOW`]; QoS 0 by [`super::NetConfig::queue_bound`].
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -54,14 +54,11 @@ pub(super) struct Wire {
     pub(super) id: u64,
     pub(super) up: VecDeque<Up>,
     pub(super) down: VecDeque<Down>,
-    /// When the last packet of that direction arrives: a later one does not overtake it.
-    pub(super) up_at: Mono,
-    pub(super) down_at: Mono,
 }
 
 impl Wire {
     pub(super) fn new(id: u64) -> Self {
-        Self { id, up: VecDeque::new(), down: VecDeque::new(), up_at: Mono::default(), down_at: Mono::default() }
+        Self { id, up: VecDeque::new(), down: VecDeque::new() }
     }
 }
 
