@@ -113,8 +113,8 @@ impl SimNet {
         }
     }
 
-    /// As [`Link::publish`](crate::Link::publish). The expiry counts from here: what has expired in the outbox is `Refused`
-    /// when its turn comes, and what was sent but not acknowledged by then as well. A client that does not run sends nothing.
+    /// As [`Link::publish`](crate::Link::publish). The expiry counts from here: what waits in the outbox is `Refused` when
+    /// it expires, and so is what a lost connection left unacknowledged, though it may have arrived. A client that does not run sends nothing.
     ///
     /// # Errors
     /// [`LinkError::Full`] at [`NetConfig::outbox_bound`].

@@ -256,9 +256,28 @@ fn an_expired_message_is_not_delivered_and_a_late_one_tells_what_is_left() {
     // In the client's own outbox it counts down as well.
     run.net.restart_broker(at(60), secs(100), true);
     run.net.publish(at(61), CONTROLLER, 3, lasting("stale", 30)).unwrap();
+    run.net.publish(at(61), CONTROLLER, 4, lasting("early", 20)).unwrap();
     run.until(at(1000));
-    assert_eq!(run.count(CONTROLLER, |event| matches!(event, LinkEvent::Refused(3, _))), 1);
+    let refused =
+        run.heard.iter().filter_map(|(when, _, event)| if let LinkEvent::Refused(t, _) = event { Some((*when, *t)) } else { None });
+    assert_eq!(refused.collect::<Vec<_>>(), [(at(81), 4), (at(91), 3)]);
     assert_eq!(run.received(&id), ["long"]);
+}
+
+#[test]
+fn only_what_waits_in_the_outbox_expires_there() {
+    let (mut run, id) = Run::pair(NetConfig::default());
+    run.net.partition(at(100), CONTROLLER, at(130));
+    let lasting = |seconds| Publication { expiry: Some(secs(seconds)), ..message(&format!("usp/agent/{id}"), "call") };
+    // A hundred fill the window; two wait, the second for less long.
+    (0..100).for_each(|token| run.net.publish(at(100), CONTROLLER, token, lasting(10)).unwrap());
+    run.net.publish(at(100), CONTROLLER, 100, lasting(20)).unwrap();
+    run.net.publish(at(100), CONTROLLER, 101, lasting(10)).unwrap();
+    run.until(at(200));
+    let refused =
+        run.heard.iter().filter_map(|(when, _, event)| if let LinkEvent::Refused(t, _) = event { Some((*when, *t)) } else { None });
+    assert_eq!(refused.collect::<Vec<_>>(), [(at(110), 101), (at(120), 100)]);
+    assert_eq!(run.count(CONTROLLER, |event| matches!(event, LinkEvent::Sent(_))), 100);
 }
 
 #[test]

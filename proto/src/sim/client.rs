@@ -11,6 +11,9 @@ use crate::{LinkEvent, Publication, QoS};
 /// How many QoS 1 publications are on the way at a time; more wait in the outbox.
 pub(super) const WINDOW: usize = 100;
 
+/// Of a publication that was perhaps on the way on an earlier connection.
+const EXPIRED: &str = "expired before the broker acknowledged it";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Not connected, until the next try.
@@ -43,6 +46,8 @@ pub(super) struct Client {
     /// [`super::NetConfig::outbox_bound`] at most, then `publish` gives back. The first `sent` ones are on the way.
     outbox: VecDeque<Outgoing>,
     sent: usize,
+    /// When the next of those that wait expires, if that is planned.
+    expiry_planned: Option<Mono>,
     serial: u64,
     /// What to send. The net takes it after every call.
     pub(super) out: Vec<Up>,
@@ -59,6 +64,7 @@ impl Client {
             failures: 0,
             outbox: VecDeque::new(),
             sent: 0,
+            expiry_planned: None,
             serial: 0,
             out: Vec::new(),
             events: Vec::new(),
@@ -158,8 +164,7 @@ impl Client {
         while self.state == State::Up && self.sent < WINDOW {
             let Some(outgoing) = self.outbox.get(self.sent) else { return };
             let Some(publication) = with_remaining(now, &outgoing.publication, outgoing.expires) else {
-                let reason = "expired before the broker acknowledged it".to_owned();
-                self.events.push(LinkEvent::Refused(outgoing.token, reason));
+                self.events.push(LinkEvent::Refused(outgoing.token, EXPIRED.to_owned()));
                 self.outbox.remove(self.sent);
                 continue;
             };
@@ -174,6 +179,31 @@ impl Client {
             }
             self.out.push(Up::Publish { serial, publication });
         }
+    }
+
+    /// Gives up what waits and has expired. What is on the way is the broker's to judge.
+    pub(super) fn expire(&mut self, now: Mono) {
+        self.expiry_planned = None;
+        let (sent, mut index) = (self.sent, 0);
+        let events = &mut self.events;
+        self.outbox.retain(|outgoing| {
+            index += 1;
+            let keep = index <= sent || outgoing.expires.is_none_or(|at| at > now);
+            if !keep {
+                events.push(LinkEvent::Refused(outgoing.token, EXPIRED.to_owned()));
+            }
+            keep
+        });
+    }
+
+    /// When [`expire`](Self::expire) is next due, if that is news.
+    pub(super) fn plan_expiry(&mut self) -> Option<Mono> {
+        let next = self.outbox.iter().skip(self.sent).filter_map(|outgoing| outgoing.expires).min()?;
+        if self.expiry_planned.is_some_and(|planned| planned <= next) {
+            return None;
+        }
+        self.expiry_planned = Some(next);
+        Some(next)
     }
 
     pub(super) fn acknowledge(&mut self, receipt: &Receipt) {

@@ -27,6 +27,8 @@ pub(super) enum Step {
     GiveUp { client: Arc<str>, wire: u64 },
     /// The broker has heard nothing for too long.
     Notice { client: Arc<str>, wire: u64 },
+    /// What waits in the client's outbox may have expired.
+    OutboxExpires { client: Arc<str> },
     /// A session's time without connection may be over.
     SessionEnds { client: Arc<str> },
 }
@@ -63,6 +65,9 @@ impl SimNet {
                 if self.wire(&client, wire).is_none() || self.is_silent(now, &client, self.config.notice) {
                     self.broker.close(now, &client, wire);
                 }
+            }
+            Step::OutboxExpires { client } => {
+                self.with_client(now, &client, |c| c.expire(now));
             }
             Step::SessionEnds { client } => self.broker.expire_session(now, &client),
         }
@@ -148,6 +153,7 @@ impl SimNet {
         self.events.push_back((client.clone(), LinkEvent::Down { reason: reason.to_owned(), retry_in }));
         let link = *link;
         self.plan(now + retry_in, Step::Dial { client: client.clone(), link });
+        self.with_client(now, client, |c| c.expire(now));
     }
 
     /// Calls the client, then carries what it sends and tells. `None` if it does not run.
@@ -156,9 +162,13 @@ impl SimNet {
         let name = name.clone();
         let (_, client) = self.clients.get_mut(&name)?;
         let result = call(client);
+        let expiry = client.plan_expiry();
         let (out, events) = (std::mem::take(&mut client.out), std::mem::take(&mut client.events));
         self.events.extend(events.into_iter().map(|event| (name.clone(), event)));
         out.into_iter().for_each(|packet| self.send_up(now, &name, packet));
+        if let Some(at) = expiry {
+            self.plan(at, Step::OutboxExpires { client: name });
+        }
         Some(result)
     }
 
