@@ -2,158 +2,14 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod run;
+mod storm;
 
 use line3_proto::link::{Receipt, Token};
-use line3_proto::sim::{ClientConfig, NetConfig, Role, SimNet};
-use line3_proto::{LinkEvent, Mono, Publication, QoS};
+use line3_proto::sim::{ClientConfig, NetConfig, Role};
+use line3_proto::{LinkEvent, Publication, QoS};
 
-const CONTROLLER: &str = "self::line3";
-
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-fn at(seconds: u64) -> Mono {
-    Mono(secs(seconds))
-}
-
-fn box_id(number: usize) -> String {
-    format!("proto::sim-{number}")
-}
-
-fn message(topic: &str, text: &str) -> Publication {
-    Publication { topic: topic.to_owned(), payload: text.as_bytes().to_vec(), ..Publication::default() }
-}
-
-fn to_controller(from: &str, text: &str) -> Publication {
-    message(&format!("usp/controller/{CONTROLLER}/{from}"), text)
-}
-
-fn a_box(id: &str) -> ClientConfig {
-    ClientConfig {
-        will: Some(to_controller(id, "gone")),
-        will_run: "run".to_owned(),
-        subscriptions: vec![(format!("usp/agent/{id}"), QoS::AtLeastOnce)],
-        ..ClientConfig::default()
-    }
-}
-
-fn a_controller() -> ClientConfig {
-    let filters = [format!("usp/controller/{CONTROLLER}/+"), "telemetry/+".to_owned()];
-    let subscriptions = filters.into_iter().map(|filter| (filter, QoS::AtLeastOnce)).collect();
-    ClientConfig { role: Role::Controller, subscriptions, ..ClientConfig::default() }
-}
-
-/// A net, and what was heard in it.
-struct Run {
-    net: SimNet,
-    heard: Vec<(Mono, String, LinkEvent)>,
-}
-
-impl Run {
-    fn new(seed: u64, config: NetConfig) -> Self {
-        Self { net: SimNet::new(seed, config), heard: Vec::new() }
-    }
-
-    /// A net with a controller and one box, both up at 1 s.
-    fn pair(config: NetConfig) -> (Self, String) {
-        let (mut run, id) = (Self::new(1, config), box_id(1));
-        run.net.connect(at(0), CONTROLLER, a_controller());
-        run.net.connect(at(0), &id, a_box(&id));
-        run.until(at(1));
-        assert!(run.net.is_up(CONTROLLER) && run.net.is_up(&id));
-        run.heard.clear();
-        (run, id)
-    }
-
-    fn until(&mut self, end: Mono) {
-        while let Some(now) = self.net.deadline().filter(|now| *now <= end) {
-            while let Some((client, event)) = self.net.poll(now) {
-                self.heard.push((now, client, event));
-            }
-        }
-    }
-
-    /// What a client received, as text.
-    fn received(&self, by: &str) -> Vec<String> {
-        self.publications(by).into_iter().map(|(_, p)| String::from_utf8(p.payload).unwrap()).collect()
-    }
-
-    fn publications(&self, by: &str) -> Vec<(Mono, Publication)> {
-        let to_me = self.heard.iter().filter(|(_, client, _)| client == by);
-        to_me.filter_map(|(at, _, event)| if let LinkEvent::Received(p, _) = event { Some((*at, p.clone())) } else { None }).collect()
-    }
-
-    fn count(&self, of: &str, wanted: impl Fn(&LinkEvent) -> bool) -> usize {
-        self.heard.iter().filter(|(_, client, event)| client == of && wanted(event)).count()
-    }
-}
-
-fn stormy() -> NetConfig {
-    NetConfig { loss: 0.005, duplicate: 0.005, queue_bound: 10_000, ..NetConfig::default() }
-}
-
-/// Twenty boxes send ten-second reports for an hour through loss, partitions and two restarts, to a controller.
-fn storm(seed: u64) -> Run {
-    let mut run = Run::new(seed, stormy());
-    run.net.connect(at(0), CONTROLLER, a_controller());
-    (0..20).for_each(|n| run.net.connect(at(0), &box_id(n), a_box(&box_id(n))));
-    run.until(at(1));
-    for tick in 0..360_u64 {
-        let now = at(10 + tick * 10);
-        for n in 0..20 {
-            let id = box_id(n);
-            run.net.publish(now, &id, tick, message(&format!("telemetry/{id}"), &format!("{n} {tick}"))).unwrap();
-            if tick % 60 == n as u64 {
-                run.net.partition(now, &id, now + secs(40 * n as u64));
-            }
-        }
-        match tick {
-            100 => run.net.partition(now, CONTROLLER, now + secs(400)),
-            150 | 250 => run.net.restart_broker(now, secs(120), true),
-            _ => {}
-        }
-        run.until(now + secs(10));
-    }
-    run.until(at(4 * 3600));
-    run
-}
-
-#[test]
-fn nothing_of_qos_1_is_lost_in_a_storm_and_each_clients_order_is_kept() {
-    for seed in 1..=5 {
-        let run = storm(seed);
-        let counts = run.net.counts();
-        assert!(counts.cuts > 100 && counts.dropped == 0 && counts.expired == 0, "seed {seed}: {counts:?}");
-        let mut first: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        let mut copies = 0;
-        for text in run.received(CONTROLLER).iter().filter(|text| *text != "gone") {
-            let (from, tick) = text.split_once(' ').unwrap();
-            let seen = first.entry(from.to_owned()).or_default();
-            let tick = tick.parse().unwrap();
-            if seen.contains(&tick) { copies += 1 } else { seen.push(tick) }
-        }
-        let all: Vec<u64> = (0..360).collect();
-        assert!(
-            first.len() == 20 && first.values().all(|seen| *seen == all),
-            "seed {seed}: something was lost, or first copies out of order"
-        );
-        assert!(copies > 0, "seed {seed}: a storm that doubles nothing tests nothing");
-        for n in 0..20 {
-            let sent = |event: &LinkEvent| matches!(event, LinkEvent::Sent(_));
-            assert_eq!(run.count(&box_id(n), sent), 360, "seed {seed}: each publication is told sent once");
-        }
-    }
-}
-
-#[test]
-fn the_same_seed_is_the_same_run() {
-    let (one, same, other) = (storm(7), storm(7), storm(8));
-    assert_eq!(one.heard, same.heard);
-    assert_ne!(one.heard, other.heard);
-}
+use run::{CONTROLLER, Run, a_box, a_controller, at, box_id, message, secs, to_controller};
 
 #[test]
 fn in_a_calm_net_all_comes_once_and_in_order() {
@@ -405,25 +261,4 @@ fn queues_have_bounds_and_tell() {
     run.net.connect(at(4), &id, a_box(&id));
     run.until(at(5));
     assert_eq!(run.received(&id), ["0", "1", "2", "3", "4"], "the newest are dropped");
-}
-
-#[test]
-fn two_hundred_boxes_live_through_six_hours() {
-    let mut run = Run::new(11, NetConfig { loss: 0.0005, duplicate: 0.0005, ..NetConfig::default() });
-    run.net.connect(at(0), CONTROLLER, a_controller());
-    (0..200).for_each(|n| run.net.connect(at(0), &box_id(n), a_box(&box_id(n))));
-    let mut received = 0;
-    for minute in 1..=360_u64 {
-        for n in 0..200 {
-            let id = box_id(n);
-            run.net.publish(at(minute * 60), &id, minute, message(&format!("telemetry/{id}"), "report")).unwrap();
-        }
-        run.until(at(minute * 60 + 59));
-        received += run.received(CONTROLLER).iter().filter(|text| *text == "report").count();
-        run.heard.clear();
-    }
-    run.until(at(8 * 3600));
-    received += run.received(CONTROLLER).iter().filter(|text| *text == "report").count();
-    assert!(received >= 200 * 360, "{received}");
-    assert!(run.net.counts().cuts > 50);
 }
