@@ -164,7 +164,7 @@ fn bounds_hold_at_their_edge() {
     refused(&search(MAX_CONDITIONS + 1));
     refused(&format!("A.T.[{}B==1].", "C.".repeat(MAX_SEGMENTS)));
     // Two searches share the bound.
-    refused(&format!("A.T.[{0}].U.[{0}].", vec!["B==1"; MAX_CONDITIONS / 2 + 1].join("&&")));
+    refused(&format!("A.T.[{0}].U.[{0}].", ["B==1"; MAX_CONDITIONS / 2 + 1].join("&&")));
     // Short as it comes, too long once spelled canonically.
     let tight = |pad: usize| format!("A.T.[B==2024-01-01T00:00:00.5&&C==\"{}\"].", "x".repeat(pad));
     let pad = MAX_LEN - tight(0).len();
@@ -207,6 +207,7 @@ fn a_reference_covers_what_is_below_it() {
         ("Device.IP.Interface.{i}.Status", "Device.IP.Interface.3.Status", true),
         ("Device.IP.Interface.*.Status", "Device.IP.Interface.3.Name", false),
         ("Device.IP.Interface.*.Status", "Device.IP.Interface.Status", false),
+        ("Device.IP.Interface.*.Status", "Device.IP.Interface.Stats.Status", false),
         ("Device.IP.Interface.2.Status", "Device.IP.Interface.3.Status", false),
         ("Device.LocalAgent.Boot!", "Device.LocalAgent.Boot!", true),
         ("Device.LocalAgent.Boot!", "Device.LocalAgent.Boot()", false),

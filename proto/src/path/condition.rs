@@ -184,6 +184,7 @@ mod tests {
             ("H==\"00ff\"", "00FF", HexBinary, true),
             ("X==\"aGk=\"", "AGk=", Base64, false),
             ("L~=\"n\"", "b, g ,n", String, true),
+            ("L~=\"g\"", "b, g ,n", String, true),
             ("L~=\"n\"", "an,nn", String, false),
             ("L~=\"a,b\"", "x,a%2Cb", String, true),
             ("L~=3", "1,3", String, true),
