@@ -19,7 +19,6 @@ mod broker;
 mod client;
 mod config;
 mod filter;
-mod rng;
 mod steps;
 mod wire;
 
@@ -30,7 +29,7 @@ use std::time::Duration;
 use broker::Broker;
 use client::Client;
 pub use config::{ClientConfig, Counts, NetConfig, Role};
-use rng::Rng;
+use crate::rng::Rng;
 use steps::Step;
 use wire::{Up, Wire};
 
