@@ -1,6 +1,5 @@
 //! Says for a person why a link is down: what happened, to what, what to do.
 
-use std::error::Error;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,12 +14,11 @@ const MAX_FOREIGN: usize = 200;
 
 /// Why there is no connection to `broker` (`host:port`).
 pub(super) fn describe(broker: &str, error: &ConnectionError) -> String {
-    if let Some(tls) = tls_cause(error) {
-        return of_tls(broker, tls);
+    if let Some(error) = io_cause(error) {
+        return tls_cause(error).map_or_else(|| of_io(broker, error), |tls| of_tls(broker, tls));
     }
     match error {
-        ConnectionError::Io(error) => of_io(broker, error),
-        ConnectionError::Tls(rumqttc::TlsError::Io(error)) => format!("broker {broker}: the TLS handshake broke off: {error}"),
+        ConnectionError::Tls(rumqttc::TlsError::TLS(error)) => of_tls(broker, error),
         ConnectionError::Timeout(_) => {
             format!("broker {broker} did not answer in time: check that the host is up and that no firewall drops the port")
         }
@@ -28,7 +26,6 @@ pub(super) fn describe(broker: &str, error: &ConnectionError) -> String {
         ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string }) => {
             of_disconnect(broker, *reason_code, reason_string.as_deref())
         }
-        ConnectionError::MqttState(StateError::Io(error)) => format!("broker {broker}: the connection broke off: {error}"),
         ConnectionError::MqttState(StateError::ConnectionAborted) => format!("broker {broker} closed the connection without a word"),
         ConnectionError::MqttState(StateError::AwaitPingResp) => format!("broker {broker} did not answer a ping: the line is dead"),
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
@@ -83,18 +80,23 @@ fn of_disconnect(broker: &str, code: DisconnectReasonCode, reason: Option<&str>)
     format!("broker {broker} ended the connection: {code:?}{reason}{advice}")
 }
 
-/// The TLS error at the bottom of this one. (`io::Error::source` skips the error that it wraps, hence the detour.)
-fn tls_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut error = error;
-    loop {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        error = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => inner,
-            None => error.source()?,
-        };
+/// The I/O error in this one; rumqttc has four places for it.
+const fn io_cause(error: &ConnectionError) -> Option<&io::Error> {
+    match error {
+        ConnectionError::Io(error)
+        | ConnectionError::Tls(rumqttc::TlsError::Io(error))
+        | ConnectionError::MqttState(StateError::Io(error) | StateError::Deserialization(rumqttc::Error::Io(error))) => Some(error),
+        _ => None,
     }
+}
+
+/// The TLS error at the bottom of this one. (`io::Error::source` skips the error that it wraps, hence the detour.)
+fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
+    let mut inner = error.get_ref()?;
+    while let Some(error) = inner.downcast_ref::<io::Error>() {
+        inner = error.get_ref()?;
+    }
+    inner.downcast_ref()
 }
 
 fn of_tls(broker: &str, error: &rustls::Error) -> String {
@@ -125,6 +127,9 @@ fn of_certificate(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "is not trusted: no authority in our CA file signed it: give us the CA of this broker (or somebody else answers in its place)"
                 .to_owned()
+        }
+        CertificateError::BadSignature => {
+            "is not trusted: it names an authority of our CA file but another key of that name signed it: give us the present CA".to_owned()
         }
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("has expired on {}: renew it (our clock shows {})", date(*not_after), our_clock())
@@ -185,6 +190,7 @@ mod tests {
             ConnectionError::Io(expired()),
             ConnectionError::Tls(rumqttc::TlsError::Io(expired())),
             ConnectionError::MqttState(StateError::Io(expired())),
+            ConnectionError::MqttState(StateError::Deserialization(rumqttc::Error::Io(expired()))),
             ConnectionError::Io(io::Error::other(expired())),
         ] {
             check(&error, &["has expired"]);
