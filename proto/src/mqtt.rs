@@ -21,7 +21,7 @@
 //! 7. Nagle is on by default: off in `options.rs`.
 //! 8. One flush for each acknowledgement, requests wait for buffered events: 7 us each and batches of 16; a busy controller
 //!    that needs more opens a second link for its commands.
-//! 9. A saturated poll loop starves the others: `next` yields after [`IN_A_ROW`] events; `a_flood_starves_nobody`.
+//! 9. A saturated poll loop starves the others: `next` yields after 64 events in a row; `a_flood_starves_nobody`.
 //! 10. Sent again without DUP: USP messages carry their own identifier, and the receiver drops the second.
 //! 11. QoS 2 leaks: [`QoS`] has no such value and a message that comes with it ends the connection.
 //! 12. An old rustls-webpki: the package rumqttc-v5-next does not link it.

@@ -59,7 +59,9 @@ fn bad(file: TlsFile, why: impl Into<String>) -> TlsError {
 /// The TLS settings of a link: ring, TLS 1.2 and 1.3, our certificate shown to the broker, the broker's chain checked against
 /// `ca_pem` and nothing else, and its certificate required to name the host (DNS name or IP address) that we connect to.
 ///
-/// A clock that was never set judges no date: see [`FlooredClock`] for what happens then.
+/// A clock that was never set locks nobody out: while it shows less than 2026-01-01 (boxes boot in 1970), the dates of the
+/// broker's chain are judged at that day, or at the day on which its newest certificate begins. Names, signatures and purpose
+/// are checked as ever.
 ///
 /// # Errors
 /// [`TlsError`] names the file and what is wrong with it.

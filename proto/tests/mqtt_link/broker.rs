@@ -17,30 +17,30 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Nothing in these tests takes so long, however slow the machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Broker(pub TcpListener);
+pub(crate) struct Broker(pub(crate) TcpListener);
 
 impl Broker {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
     /// A link's settings for this broker: quick retries, else the defaults.
-    pub fn config(&self) -> MqttConfig {
+    pub(crate) fn config(&self) -> MqttConfig {
         let mut config = MqttConfig::new("127.0.0.1", self.0.local_addr().unwrap().port(), "box-1", 7);
         config.backoff = Backoff { m: Duration::from_millis(10), k: 1000, cap: Duration::from_millis(10) };
         config
     }
 
     /// The next connection, with its CONNECT read and not answered.
-    pub async fn accept(&self) -> Peer {
+    pub(crate) async fn accept(&self) -> Peer {
         let (stream, _) = timeout(PATIENCE, self.0.accept()).await.expect("nobody connects").unwrap();
         Peer::new(stream).await
     }
 
     /// The next connection, accepted, its one SUBSCRIBE (if it is to come) granted.
-    pub async fn welcome(&self, session_present: bool, properties: ConnAckProperties, subscribes: bool) -> Peer {
+    pub(crate) async fn welcome(&self, session_present: bool, properties: ConnAckProperties, subscribes: bool) -> Peer {
         let mut peer = self.accept().await;
         peer.connack(session_present, properties).await;
         if subscribes {
@@ -50,18 +50,18 @@ impl Broker {
     }
 }
 
-pub trait Stream: AsyncRead + AsyncWrite + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
-pub struct Peer {
+pub(crate) struct Peer {
     stream: Pin<Box<dyn Stream>>,
     buffer: BytesMut,
-    pub connect: Connect,
-    pub will: Option<LastWill>,
+    pub(crate) connect: Connect,
+    pub(crate) will: Option<LastWill>,
 }
 
 impl Peer {
-    pub async fn new(stream: impl Stream + 'static) -> Self {
+    pub(crate) async fn new(stream: impl Stream + 'static) -> Self {
         let connect = Connect { keep_alive: 0, client_id: String::new(), clean_start: true, properties: None };
         let mut peer = Self { stream: Box::pin(stream), buffer: BytesMut::new(), connect, will: None };
         let Packet::Connect(connect, will, _) = peer.read().await else { panic!("no CONNECT") };
@@ -69,12 +69,12 @@ impl Peer {
         peer
     }
 
-    pub async fn read(&mut self) -> Packet {
+    pub(crate) async fn read(&mut self) -> Packet {
         timeout(PATIENCE, self.try_read()).await.expect("the client says nothing").expect("the client is gone")
     }
 
     /// `None` at the end of the connection.
-    pub async fn try_read(&mut self) -> Option<Packet> {
+    pub(crate) async fn try_read(&mut self) -> Option<Packet> {
         loop {
             if let Ok(packet) = Packet::read(&mut self.buffer, None) {
                 return Some(packet);
@@ -85,19 +85,19 @@ impl Peer {
         }
     }
 
-    pub async fn write(&mut self, packet: Packet) {
+    pub(crate) async fn write(&mut self, packet: Packet) {
         let mut bytes = BytesMut::new();
         packet.write(&mut bytes, None).unwrap();
         self.stream.write_all(&bytes).await.unwrap();
         self.stream.flush().await.unwrap();
     }
 
-    pub async fn connack(&mut self, session_present: bool, properties: ConnAckProperties) {
+    pub(crate) async fn connack(&mut self, session_present: bool, properties: ConnAckProperties) {
         let code = ConnectReturnCode::Success;
         self.write(Packet::ConnAck(ConnAck { session_present, code, properties: Some(properties) })).await;
     }
 
-    pub async fn subscribe(&mut self) -> Subscribe {
+    pub(crate) async fn subscribe(&mut self) -> Subscribe {
         match self.read().await {
             Packet::Subscribe(subscribe) => subscribe,
             packet => panic!("no SUBSCRIBE but {packet:?}"),
@@ -105,26 +105,26 @@ impl Peer {
     }
 
     /// Grants everything that the next SUBSCRIBE asks for.
-    pub async fn grant(&mut self) -> Vec<String> {
+    pub(crate) async fn grant(&mut self) -> Vec<String> {
         let subscribe = self.subscribe().await;
         let return_codes = vec![SubscribeReasonCode::Success(rumqttc::QoS::AtLeastOnce); subscribe.filters.len()];
         self.write(Packet::SubAck(SubAck { pkid: subscribe.pkid, return_codes, properties: None })).await;
         subscribe.filters.into_iter().map(|filter| filter.path).collect()
     }
 
-    pub async fn publish(&mut self) -> Publish {
+    pub(crate) async fn publish(&mut self) -> Publish {
         match self.read().await {
             Packet::Publish(publish) => publish,
             packet => panic!("no PUBLISH but {packet:?}"),
         }
     }
 
-    pub async fn puback(&mut self, pkid: u16, reason: PubAckReason) {
+    pub(crate) async fn puback(&mut self, pkid: u16, reason: PubAckReason) {
         self.write(Packet::PubAck(PubAck { pkid, reason, properties: None })).await;
     }
 
     /// The payloads of the next so many publications, each acknowledged.
-    pub async fn take(&mut self, count: usize) -> Vec<String> {
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<String> {
         let mut payloads = vec![];
         for _ in 0..count {
             let publish = self.publish().await;
@@ -136,7 +136,7 @@ impl Peer {
         payloads
     }
 
-    pub async fn send(&mut self, topic: &str, payload: impl Into<Vec<u8>>, pkid: u16) {
+    pub(crate) async fn send(&mut self, topic: &str, payload: impl Into<Vec<u8>>, pkid: u16) {
         let qos = if pkid == 0 { rumqttc::QoS::AtMostOnce } else { rumqttc::QoS::AtLeastOnce };
         let mut publish = Publish::new(topic, qos, payload.into(), None);
         publish.pkid = pkid;
@@ -145,7 +145,7 @@ impl Peer {
 }
 
 /// CONNACK without properties.
-pub const fn plain() -> ConnAckProperties {
+pub(crate) const fn plain() -> ConnAckProperties {
     ConnAckProperties {
         session_expiry_interval: None,
         receive_max: None,
@@ -170,13 +170,13 @@ pub const fn plain() -> ConnAckProperties {
 type Order = Box<dyn FnOnce(&mut MqttLink) + Send>;
 
 /// Carries a link as a daemon does: `next` in a `select!` that cancels it all the time.
-pub struct Driver {
+pub(crate) struct Driver {
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::UnboundedReceiver<LinkEvent>,
 }
 
 impl Driver {
-    pub fn new(mut link: MqttLink) -> Self {
+    pub(crate) fn new(mut link: MqttLink) -> Self {
         let (orders, mut orders_rx) = mpsc::unbounded_channel::<Order>();
         let (events_tx, events) = mpsc::unbounded_channel();
         tokio::spawn(async move {
@@ -196,16 +196,16 @@ impl Driver {
     }
 
     /// Does something with the link.
-    pub fn order(&self, order: impl FnOnce(&mut MqttLink) + Send + 'static) {
+    pub(crate) fn order(&self, order: impl FnOnce(&mut MqttLink) + Send + 'static) {
         self.orders.send(Box::new(order)).unwrap();
     }
 
-    pub async fn event(&mut self) -> LinkEvent {
+    pub(crate) async fn event(&mut self) -> LinkEvent {
         timeout(PATIENCE, self.events.recv()).await.expect("nothing happens").expect("the link is gone")
     }
 
     /// The next event, which is `Up`.
-    pub async fn up(&mut self) -> line3_proto::link::Session {
+    pub(crate) async fn up(&mut self) -> line3_proto::link::Session {
         match self.event().await {
             LinkEvent::Up(session) => session,
             event => panic!("not up but {event:?}"),
@@ -213,7 +213,7 @@ impl Driver {
     }
 
     /// The next event, which is `Down`.
-    pub async fn down(&mut self) -> (String, Duration) {
+    pub(crate) async fn down(&mut self) -> (String, Duration) {
         match self.event().await {
             LinkEvent::Down { reason, retry_in } => (reason, retry_in),
             event => panic!("not down but {event:?}"),
