@@ -8,7 +8,7 @@
 //! reconnect, with or without the old session, what is left is sent again in its old order: nothing is lost, a message may
 //! arrive twice. Publications go out only after [`LinkEvent::Up`]; messages of a resumed session may come before it.
 //!
-//! The traps of rumqttc, by their numbers in the project's notes, and what keeps us out of each (tests in `tests/mqtt_link.rs`):
+//! The traps of rumqttc, by their numbers in the project's notes, and what keeps us out of each (tests in `tests/mqtt_link/`):
 //! 1. A lost session clears all that is pending: own outbox; `a_lost_session_resends_and_resubscribes`.
 //! 2. A collision of packet identifiers wedges the client for ever: no client lives longer than its connection, and
 //!    `stuck_after` ends that; `a_broker_that_acknowledges_nothing_is_left`.
