@@ -13,6 +13,12 @@ use line3_proto::row::{Args, Field, Row};
 
 use crate::host::Host;
 
+mod ip_ping;
+mod ns_lookup;
+mod reboot;
+#[cfg(test)]
+mod tests;
+
 /// A thing to do. `Effect::Read` makes it a diagnostic; `Disrupt` and `Destroy` a repair.
 pub trait Command {
     /// Its path in the supported data model, ending in `()`.
@@ -119,4 +125,8 @@ fn start_any<C: Command>(args: &Args, ctx: Ctx) -> Result<Running, Fault> {
 }
 
 /// Every Command, by path.
-pub const COMMANDS: &[CommandDef] = &[];
+pub const COMMANDS: &[CommandDef] = &[
+    CommandDef::of::<ns_lookup::NsLookup>(),
+    CommandDef::of::<ip_ping::IpPing>(),
+    CommandDef::of::<reboot::Reboot>(),
+];

@@ -30,3 +30,19 @@ impl Command for Reboot {
         Ok(Nothing {})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::tests::Bench;
+    use super::*;
+
+    #[test]
+    fn the_restart_comes_after_the_answer() {
+        let bench = Bench::new(4);
+        assert_eq!(bench.afterwards.get(), Afterwards::Nothing);
+        assert!(bench.run::<Reboot>(&[("Cause", "LocalReboot")]).unwrap().is_empty());
+        assert_eq!(bench.afterwards.get(), Afterwards::Reboot);
+        assert_eq!(bench.host.reboots(), 0, "that is the engine's part");
+    }
+}
