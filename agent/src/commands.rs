@@ -125,8 +125,5 @@ fn start_any<C: Command>(args: &Args, ctx: Ctx) -> Result<Running, Fault> {
 }
 
 /// Every Command, by path.
-pub const COMMANDS: &[CommandDef] = &[
-    CommandDef::of::<ns_lookup::NsLookup>(),
-    CommandDef::of::<ip_ping::IpPing>(),
-    CommandDef::of::<reboot::Reboot>(),
-];
+pub const COMMANDS: &[CommandDef] =
+    &[CommandDef::of::<ns_lookup::NsLookup>(), CommandDef::of::<ip_ping::IpPing>(), CommandDef::of::<reboot::Reboot>()];

@@ -213,7 +213,10 @@ mod tests {
 
     #[test]
     fn a_host_that_answers() {
-        check(&Bench::new(4), &[("Host", "portal.example")], &expect![[r#"
+        check(
+            &Bench::new(4),
+            &[("Host", "portal.example")],
+            &expect![[r#"
                58 ms > 1 of 3: 1 answered
               308 ms > 2 of 3: 2 answered
               553 ms > 3 of 3: 3 answered
@@ -227,41 +230,58 @@ mod tests {
             MinimumResponseTimeDetailed=45221
             Status=Complete
             SuccessCount=3
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_host_that_is_silent_has_no_times() {
-        check(&Bench::new(4), &[("Host", "silent.example"), ("NumberOfRepetitions", "2"), ("Timeout", "500")], &expect![[r#"
+        check(
+            &Bench::new(4),
+            &[("Host", "silent.example"), ("NumberOfRepetitions", "2"), ("Timeout", "500")],
+            &expect![[r#"
               512 ms > 1 of 2: 0 answered
              1212 ms > 2 of 2: 0 answered
             FailureCount=2
             IPAddressUsed=192.0.2.1
             Status=Complete
             SuccessCount=0
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn no_route_and_no_name_are_told_apart() {
-        check(&Bench::new(4), &[("Host", "198.51.100.1"), ("NumberOfRepetitions", "2")], &expect![[r#"
+        check(
+            &Bench::new(4),
+            &[("Host", "198.51.100.1"), ("NumberOfRepetitions", "2")],
+            &expect![[r#"
                 0 ms > 1 of 2: 0 answered
               200 ms > 2 of 2: 0 answered
             FailureCount=2
             IPAddressUsed=198.51.100.1
             Status=Error_NoRouteToHost
             SuccessCount=0
-        "#]]);
-        check(&Bench::new(4), &[("Host", "nobody.example")], &expect![[r#"
+        "#]],
+        );
+        check(
+            &Bench::new(4),
+            &[("Host", "nobody.example")],
+            &expect![[r#"
             FailureCount=0
             Status=Error_CannotResolveHostName
             SuccessCount=0
-        "#]]);
-        check(&Bench::new(4), &[("Host", "127.0.0.1"), ("ProtocolVersion", "IPv6")], &expect![[r#"
+        "#]],
+        );
+        check(
+            &Bench::new(4),
+            &[("Host", "127.0.0.1"), ("ProtocolVersion", "IPv6")],
+            &expect![[r#"
             FailureCount=0
             Status=Error_CannotResolveHostName
             SuccessCount=0
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -285,7 +305,8 @@ mod tests {
             7027 (invalid command arguments): there is no network interface "eth9"; the box has eth0, lo
         "#]].assert_eq(&format!("{}\n{}\n", from("Device.IP.Interface.2.").unwrap_err(), from("eth9").unwrap_err()));
         bench.host.remove_file("/sys/class/net");
-        expect!["7022 (command failure): no echo to 127.0.0.1 was answered: there is no interface eth9"].assert_eq(&from("eth9").unwrap_err().to_string());
+        expect!["7022 (command failure): no echo to 127.0.0.1 was answered: there is no interface eth9"]
+            .assert_eq(&from("eth9").unwrap_err().to_string());
     }
 
     #[test]
@@ -305,7 +326,8 @@ mod tests {
                 "Status": "Complete",
                 "SuccessCount": "3",
             }
-        "#]].assert_debug_eq(&args);
+        "#]]
+        .assert_debug_eq(&args);
     }
 
     #[test]

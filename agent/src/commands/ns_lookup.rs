@@ -164,7 +164,7 @@ fn full_name(name: &str, conf: &str) -> String {
         words.next().filter(|word| matches!(*word, "search" | "domain")).and(words.next()).map(str::to_owned)
     };
     // Of several lines the last counts (resolv.conf(5)).
-    match conf.lines().filter_map(own).last().as_deref().map(|domain| domain.trim_matches('.')) {
+    match conf.lines().filter_map(own).next_back().as_deref().map(|domain| domain.trim_matches('.')) {
         Some(domain) if !domain.is_empty() && !name.is_empty() && !name.contains('.') => format!("{name}.{domain}"),
         _ => name.strip_suffix('.').unwrap_or(name).to_owned(),
     }

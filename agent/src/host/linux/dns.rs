@@ -49,9 +49,9 @@ pub async fn exchange(to: SocketAddr, datagram: Vec<u8>, limit: Duration) -> io:
         // "Nobody listens there" makes the socket ready by ERROR alone.
         socket.async_io(Interest::READABLE | Interest::ERROR, || (&*SockRef::from(&socket)).read(&mut buffer)).await
     };
-    let length = timeout(limit, answer).await.map_err(|_| {
-        io::Error::new(ErrorKind::TimedOut, format!("no answer from {to} in {} ms", limit.as_millis()))
-    })??;
+    let length = timeout(limit, answer)
+        .await
+        .map_err(|_| io::Error::new(ErrorKind::TimedOut, format!("no answer from {to} in {} ms", limit.as_millis())))??;
     buffer.truncate(length);
     Ok(buffer)
 }

@@ -33,11 +33,7 @@ pub async fn echo(echo: Echo) -> Result<Duration, EchoError> {
     let (socket, raw) = open(echo.to)?;
     prepare(&socket, &echo)?;
     let socket = UdpSocket::from_std(socket.into()).map_err(failed)?;
-    let request = Request::new(&echo, raw)?;
-    match timeout(echo.timeout, request.ask(&socket)).await {
-        Ok(answered) => answered.map_err(failed),
-        Err(_) => Err(EchoError::Timeout),
-    }
+    Request::new(&echo, raw)?.ask(&socket, echo.timeout).await
 }
 
 /// A socket for ICMP, and whether it is a raw one.
@@ -119,14 +115,17 @@ impl Request {
         Ok(Self { packet, reply_type, raw, v4 })
     }
 
-    async fn ask(&self, socket: &UdpSocket) -> io::Result<Duration> {
+    async fn ask(&self, socket: &UdpSocket, limit: Duration) -> Result<Duration, EchoError> {
+        timeout(limit, self.round_trip(socket)).await.map_or(Err(EchoError::Timeout), |answered| answered.map_err(failed))
+    }
+
+    async fn round_trip(&self, socket: &UdpSocket) -> io::Result<Duration> {
         let mut buffer = vec![0; MAX_IP_HEADER + self.packet.len()];
         let sent = Instant::now();
         socket.send(&self.packet).await?;
         loop {
             // What a router said makes the socket ready by ERROR alone.
-            let length =
-                socket.async_io(Interest::READABLE | Interest::ERROR, || (&*SockRef::from(socket)).read(&mut buffer)).await?;
+            let length = socket.async_io(Interest::READABLE | Interest::ERROR, || (&*SockRef::from(socket)).read(&mut buffer)).await?;
             let took = sent.elapsed();
             if buffer.get(..length).is_some_and(|packet| self.is_answered_by(packet)) {
                 return Ok(took);
@@ -181,14 +180,7 @@ mod tests {
     use super::*;
 
     fn to(address: &str, size: usize) -> Echo {
-        Echo {
-            to: address.parse().unwrap(),
-            interface: None,
-            size,
-            dscp: 0,
-            timeout: Duration::from_secs(1),
-            sequence: 7,
-        }
+        Echo { to: address.parse().unwrap(), interface: None, size, dscp: 0, timeout: Duration::from_secs(1), sequence: 7 }
     }
 
     fn with_ip_header(message: &[u8], words: u8) -> Vec<u8> {
@@ -252,12 +244,33 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
+    async fn what_is_not_the_answer_is_passed_over_until_the_time_is_up() {
+        // UDP stands in for ICMP: it lets the test choose the answers.
+        let (socket, peer) = (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        socket.connect(peer.local_addr().unwrap()).await.unwrap();
+        peer.connect(socket.local_addr().unwrap()).await.unwrap();
+        let request = Request::new(&to("127.0.0.1", 32), false).unwrap();
+        let mut reply = request.packet.clone();
+        reply[0] = 0;
+        let answer = async {
+            let mut heard = [0; 100];
+            assert_eq!(peer.recv(&mut heard).await.unwrap(), request.packet.len());
+            for other in [request.packet.as_slice(), &reply[..10], &[], &[0; 5000], &reply] {
+                peer.send(other).await.unwrap();
+            }
+        };
+        let (asked, ()) = tokio::join!(request.ask(&socket, Duration::from_secs(10)), answer);
+        assert!(asked.is_ok(), "{asked:?}");
+        assert_eq!(request.ask(&socket, Duration::from_millis(50)).await, Err(EchoError::Timeout));
+        drop(peer);
+        let refused = request.ask(&socket, Duration::from_secs(10)).await;
+        assert!(matches!(&refused, Err(EchoError::Other(text)) if text.contains("refused")), "{refused:?}");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
     async fn what_cannot_be_sent_is_refused() {
         let text = |error: EchoError| error.to_string();
         assert_eq!(text(echo(to("127.0.0.1", 65_508)).await.unwrap_err()), "an echo carries at most 65507 bytes of data, not 65508");
-        assert_eq!(
-            target(&to("fe80::1", 0)).map_err(text),
-            Err("fe80::1 is link-local: say from which interface to send".to_owned())
-        );
+        assert_eq!(target(&to("fe80::1", 0)).map_err(text), Err("fe80::1 is link-local: say from which interface to send".to_owned()));
     }
 }
