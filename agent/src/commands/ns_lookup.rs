@@ -194,11 +194,10 @@ fn literal(text: &str, host: &dyn Host) -> Option<SocketAddr> {
         return text.parse().ok().map(|address: IpAddr| SocketAddr::new(address, PORT));
     };
     let address: Ipv6Addr = address.parse().ok()?;
-    let index = if interface.contains(['/', '.']) {
+    if interface.contains('/') {
         return None;
-    } else {
-        host.file(&format!("/sys/class/net/{interface}/ifindex")).ok()?.trim().parse().ok()?
-    };
+    }
+    let index = host.file(&format!("/sys/class/net/{interface}/ifindex")).ok()?.trim().parse().ok()?;
     Some(SocketAddrV6::new(address, PORT, 0, index).into())
 }
 

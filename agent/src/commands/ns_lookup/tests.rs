@@ -208,11 +208,12 @@ fn arguments_that_make_no_sense_are_refused() {
 #[test]
 fn a_link_local_server_is_asked_over_its_interface() {
     let bench = bench();
-    bench.host.set_file("/sys/class/net/eth0/ifindex", "3\n");
+    bench.host.set_file("/sys/class/net/eth0.100/ifindex", "3\n");
+    bench.host.set_file("/sys/class/net/../elsewhere/ifindex", "4\n");
     let server = |text: &str| literal(text, &*bench.host).map(|address| address.to_string());
-    assert_eq!(server("fe80::1%eth0").as_deref(), Some("[fe80::1%3]:53"));
+    assert_eq!(server("fe80::1%eth0.100").as_deref(), Some("[fe80::1%3]:53"));
     assert_eq!(server("::1").as_deref(), Some("[::1]:53"));
-    for none in ["fe80::1%eth9", "fe80::1%../eth0", "10.0.0.1:53", "10.0.0.1%eth0", "portal.example"] {
+    for none in ["fe80::1%eth9", "fe80::1%../elsewhere", "10.0.0.1:53", "10.0.0.1%eth0.100", "portal.example"] {
         assert_eq!(server(none), None, "{none}");
     }
 }
@@ -226,4 +227,30 @@ fn one_call_cannot_outlast_its_limit() {
     let timeout = Duration::from_millis(worst("Timeout").into());
     let total = crate::host::linux::dns::RESOLVE_LIMIT + (timeout * 2 + INTERVAL) * worst("NumberOfRepetitions");
     assert!(total < NsLookup::LIMIT, "{total:?}");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn questions_and_answers_pass_through_a_real_socket() {
+    let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let to = server.local_addr().unwrap();
+    let serving = async {
+        let mut question = [0; 512];
+        for _ in 0..2 {
+            let (length, from) = server.recv_from(&mut question).await.unwrap();
+            server.send_to(&serve(&question[..length], PacketFlag::AUTHORITATIVE_ANSWER), from).await.unwrap();
+        }
+    };
+    let asking = async {
+        let mut addresses = Vec::new();
+        for (id, kind) in [(0, Kind::A), (0xffff, Kind::Aaaa)] {
+            let question = message::question(id, "tv.example", kind).unwrap();
+            let bytes = crate::host::linux::dns::exchange(to, question, Duration::from_secs(10)).await.unwrap();
+            let answer = message::answer(&bytes, id, "tv.example", kind).unwrap();
+            assert!(answer.authoritative);
+            addresses.extend(answer.addresses);
+        }
+        addresses
+    };
+    let (addresses, ()) = tokio::join!(asking, serving);
+    assert_eq!(addresses, [IpAddr::from([203, 0, 113, 7]), "2001:db8::1".parse().unwrap()]);
 }

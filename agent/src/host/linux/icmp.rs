@@ -177,6 +177,8 @@ fn failed(error: io::Error) -> EchoError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use nix::sys::socket::getsockopt;
+
     use super::*;
 
     fn to(address: &str, size: usize) -> Echo {
@@ -241,6 +243,28 @@ mod tests {
         assert!(matches!(kind(nix::Error::EPERM), EchoError::Other(_)), "a firewall, not a missing right");
         assert_eq!(not_permitted(nix::Error::EPERM.into()), EchoError::NotPermitted);
         assert_eq!(not_permitted(nix::Error::EACCES.into()), EchoError::NotPermitted);
+    }
+
+    #[test]
+    fn the_socket_is_told_interface_class_and_address() {
+        // UDP stands in for ICMP: no right is needed.
+        let told = |domain: Domain, echo: &Echo| {
+            let socket = Socket::new(domain, Type::DGRAM, None).unwrap();
+            prepare(&socket, echo).map(|()| socket)
+        };
+        let from_lo = |address: &str| Echo { interface: Some("lo".to_owned()), dscp: 46, ..to(address, 0) };
+        let v4 = told(Domain::IPV4, &from_lo("127.0.0.1")).unwrap();
+        assert_eq!(v4.tos_v4().unwrap(), 0xb8);
+        assert!(v4.device().unwrap().is_some_and(|name| name.starts_with(b"lo")));
+        assert!(getsockopt(&v4, sockopt::Ipv4RecvErr).unwrap());
+        assert_eq!(v4.local_addr().unwrap().as_socket().unwrap().ip(), IpAddr::from([127, 0, 0, 1]), "connected: it knows its source");
+        // Some containers have no IPv6; real_ping.rs says so.
+        if let Ok(v6) = told(Domain::IPV6, &from_lo("::1")) {
+            assert_eq!(v6.tclass_v6().unwrap(), 0xb8);
+            assert!(getsockopt(&v6, sockopt::Ipv6RecvErr).unwrap());
+        }
+        let wrong = Echo { interface: Some("nosuch0".to_owned()), ..to("127.0.0.1", 0) };
+        assert_eq!(told(Domain::IPV4, &wrong).map(drop), Err(EchoError::Other("there is no network interface nosuch0".to_owned())));
     }
 
     #[tokio::test(flavor = "current_thread")]
