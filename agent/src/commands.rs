@@ -15,6 +15,11 @@ use crate::host::Host;
 
 mod cancel;
 mod get_catalogue;
+mod ip_ping;
+mod ns_lookup;
+mod reboot;
+#[cfg(test)]
+mod tests;
 
 /// A thing to do. `Effect::Read` makes it a diagnostic; `Disrupt` and `Destroy` a repair.
 pub trait Command {
@@ -126,4 +131,10 @@ fn start_any<C: Command>(args: &Args, ctx: Ctx) -> Result<Running, Fault> {
 }
 
 /// Every Command, by path.
-pub const COMMANDS: &[CommandDef] = &[CommandDef::of::<get_catalogue::GetCatalogue>(), CommandDef::of::<cancel::Cancel>()];
+pub const COMMANDS: &[CommandDef] = &[
+    CommandDef::of::<ns_lookup::NsLookup>(),
+    CommandDef::of::<ip_ping::IpPing>(),
+    CommandDef::of::<cancel::Cancel>(),
+    CommandDef::of::<get_catalogue::GetCatalogue>(),
+    CommandDef::of::<reboot::Reboot>(),
+];

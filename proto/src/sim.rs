@@ -26,10 +26,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::rng::Rng;
 use broker::Broker;
 use client::Client;
 pub use config::{ClientConfig, Counts, NetConfig, Role};
-use crate::rng::Rng;
 use steps::Step;
 use wire::{Up, Wire};
 

@@ -1,1 +1,4 @@
-//! (to come)
+//! The real box.
+
+pub mod dns;
+pub mod icmp;
