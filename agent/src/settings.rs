@@ -162,7 +162,6 @@ fn is_row_of(path: &str, table: &str) -> bool {
 }
 
 /// How many rows a table has, as the value of its `…NumberOfEntries`.
-#[must_use]
 pub fn entries(view: &View<'_>, table: &str) -> Known<String> {
     Ok(view.settings.rows(table).count().to_string())
 }

@@ -220,6 +220,7 @@ pub fn shared(group: &str, filter: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -37,6 +37,7 @@ impl Bench {
             path: C::PATH.to_owned(),
             progress: self.progress.clone(),
             afterwards: Rc::clone(&self.afterwards),
+            catalogue: "{}".into(),
         };
         let mut running = (CommandDef::of::<C>().start)(&args, ctx)?;
         loop {
