@@ -71,7 +71,8 @@ fn micros(since: Instant) -> f64 {
 fn appended(directory: &Path, size: u32) -> f64 {
     let mut store = SqliteStore::open(&directory.join(format!("append{size}.db"))).unwrap();
     let batches = (4000 / size).clamp(4, 300);
-    let batches: Vec<Vec<_>> = (0..batches).map(|b| (0..size).map(|i| arrived((b * size + i) % 1000, (b * size + i) / 1000)).collect()).collect();
+    let batches: Vec<Vec<_>> =
+        (0..batches).map(|b| (0..size).map(|i| arrived((b * size + i) % 1000, (b * size + i) / 1000)).collect()).collect();
     let start = Instant::now();
     for batch in &batches {
         store.append(batch).unwrap();
@@ -104,7 +105,8 @@ fn insert_wide(db: &Connection, n: u32, arrived: &Arrived) {
 fn appended_wide(directory: &Path, size: u32, synchronous: &str) -> f64 {
     let db = wide_table(&directory.join(format!("wide{size}{synchronous}.db")), synchronous);
     let batches = (4000 / size).clamp(4, 300);
-    let made: Vec<Vec<_>> = (0..batches).map(|b| (0..size).map(|i| (b * size + i, arrived((b * size + i) % 1000, (b * size + i) / 1000))).collect()).collect();
+    let made: Vec<Vec<_>> =
+        (0..batches).map(|b| (0..size).map(|i| (b * size + i, arrived((b * size + i) % 1000, (b * size + i) / 1000))).collect()).collect();
     let start = Instant::now();
     for batch in &made {
         db.execute_batch("BEGIN").unwrap();
@@ -119,7 +121,8 @@ fn appended_wide(directory: &Path, size: u32, synchronous: &str) -> f64 {
 fn file_size(db: &Path) -> f64 {
     let db = Connection::open(db).unwrap();
     db.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
-    let number = |name| db.pragma_query_value(None, name, |row| row.get::<_, f64>(0).or_else(|_| row.get::<_, i64>(0).map(|n| n as f64))).unwrap();
+    let number =
+        |name| db.pragma_query_value(None, name, |row| row.get::<_, f64>(0).or_else(|_| row.get::<_, i64>(0).map(|n| n as f64))).unwrap();
     (number("page_count") - number("freelist_count")) * number("page_size")
 }
 
@@ -129,7 +132,8 @@ fn main() {
     println!("{} values a report; us a report appended, one fsync a batch:", COUNTERS + LEVELS + STATES);
     println!("{:>8} {:>10} {:>12} {:>14}", "batch", "store", "wide, FULL", "wide, NORMAL");
     for size in [1, 100, 1000] {
-        let (store, full, normal) = (appended(directory, size), appended_wide(directory, size, "FULL"), appended_wide(directory, size, "NORMAL"));
+        let (store, full, normal) =
+            (appended(directory, size), appended_wide(directory, size, "FULL"), appended_wide(directory, size, "NORMAL"));
         println!("{size:>8} {store:>10.1} {full:>12.1} {normal:>14.1}");
     }
 

@@ -1,7 +1,7 @@
 //! A process that stores, compacts and drops reports is killed with SIGKILL at random moments: whatever it had acknowledged is there,
 //! once, and what it had not can be sent again. (That it also holds when the power fails rests on `synchronous=FULL`, which a unit
 //! test checks; a test cannot cut the power.)
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -55,7 +55,8 @@ fn child() {
     for first in (1..).step_by(3) {
         let batch: Vec<_> = (first..first + 3).flat_map(|sequence| (1..=BOXES).map(move |n| arrived(n, round, sequence))).collect();
         assert!(store.append(&batch).unwrap().iter().all(|outcome| *outcome == Outcome::Stored));
-        let lines: String = batch.iter().map(|a| format!("{} {}\n", a.box_id.as_str().rsplit('-').next().unwrap(), a.report.sequence)).collect();
+        let lines: String =
+            batch.iter().map(|a| format!("{} {}\n", a.box_id.as_str().rsplit('-').next().unwrap(), a.report.sequence)).collect();
         out.write_all(lines.as_bytes()).unwrap();
         out.flush().unwrap();
         store.compact(Wall(batch[0].received.0 + 120_000)).unwrap();

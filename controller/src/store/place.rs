@@ -90,8 +90,7 @@ mod tests {
 
     /// Reports as (received, up-time) in seconds, and where they belong.
     fn check(reports: &[(i64, u64)], expected: &[i64]) {
-        let seen: Vec<_> =
-            reports.iter().map(|r| Seen { received: Wall(r.0 * 1000), boot_id: "b", up_time: Some(r.1) }).collect();
+        let seen: Vec<_> = reports.iter().map(|r| Seen { received: Wall(r.0 * 1000), boot_id: "b", up_time: Some(r.1) }).collect();
         let places: Vec<i64> = place(&seen).iter().map(|at| at.0 / 1000).collect();
         assert_eq!(places, expected);
     }

@@ -17,7 +17,7 @@ pub(super) fn id(n: u32) -> EndpointId {
 pub(super) fn arrived(sequence: u64, after: i64) -> Arrived {
     let values = vec![
         ("Device.A".to_owned(), Reading::Number(f64::from(u32::try_from(sequence).unwrap()))),
-        ("Device.B".to_owned(), Reading::Text(if sequence % 2 == 0 { "Up" } else { "Down" }.into())),
+        ("Device.B".to_owned(), Reading::Text(if sequence.is_multiple_of(2) { "Up" } else { "Down" }.into())),
     ];
     let report = Report {
         run_id: "r".into(),

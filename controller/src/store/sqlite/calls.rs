@@ -11,8 +11,7 @@ const COLUMNS: &str = "id, box, command, args, actor, reason, state, created, en
 pub(super) fn put(db: &Connection, call: &CallRow) -> Result<(), Trouble> {
     bounded(&call.id, "arguments", Some(&call.args))?;
     bounded(&call.id, "result", call.result.as_deref())?;
-    let mut insert =
-        db.prepare_cached(&format!("INSERT INTO call({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"))?;
+    let mut insert = db.prepare_cached(&format!("INSERT INTO call({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"))?;
     let fields = params![
         call.id,
         call.box_id.as_str(),
@@ -51,8 +50,13 @@ pub(super) fn update(
         return Err(StoreError::Ended { call: id.to_owned(), state: call.state }.into());
     }
     let ended = state.is_final().then_some(at.0);
-    tx.prepare_cached("UPDATE call SET state = ?2, ended = ?3, result = ?4, error = ?5 WHERE id = ?1")?
-        .execute(params![id, state.word(), ended, result, error])?;
+    tx.prepare_cached("UPDATE call SET state = ?2, ended = ?3, result = ?4, error = ?5 WHERE id = ?1")?.execute(params![
+        id,
+        state.word(),
+        ended,
+        result,
+        error
+    ])?;
     Ok(tx.commit()?)
 }
 

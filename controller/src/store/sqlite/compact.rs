@@ -144,15 +144,13 @@ fn put(tx: &Connection, no: i64, day: Day, part: i64, sets: &[Set]) -> Result<()
 /// Deletes rows at the front of the journal that are all in blocks; how many.
 fn cut(db: &Connection, history: &History) -> Result<i64, Trouble> {
     let first = history.states.values().filter_map(|state| Some(state.pending.first()?.id)).min().unwrap_or(i64::MAX);
-    let cut = db
-        .prepare_cached("DELETE FROM journal WHERE id < ?1 AND id < (SELECT min(id) FROM journal) + ?2")?
-        .execute([first, CUT_A_STEP])?;
+    let cut =
+        db.prepare_cached("DELETE FROM journal WHERE id < ?1 AND id < (SELECT min(id) FROM journal) + ?2")?.execute([first, CUT_A_STEP])?;
     Ok(int(cut))
 }
 
 pub(super) fn drop_days_before(db: &Connection, day: Day) -> Result<Progress, Trouble> {
-    let rows = db
-        .prepare_cached("DELETE FROM block WHERE id IN (SELECT id FROM block WHERE day < ?1 LIMIT ?2)")?
-        .execute([day.0, CUT_A_STEP])?;
+    let rows =
+        db.prepare_cached("DELETE FROM block WHERE id IN (SELECT id FROM block WHERE day < ?1 LIMIT ?2)")?.execute([day.0, CUT_A_STEP])?;
     Ok(Progress { rows, more: int(rows) == CUT_A_STEP })
 }

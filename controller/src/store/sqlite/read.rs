@@ -69,9 +69,8 @@ pub(super) fn paths(db: &Connection, history: &History, id: &EndpointId) -> Resu
 pub(super) fn latest(db: &Connection, history: &History, id: &EndpointId) -> Result<Vec<Arrived>, Trouble> {
     let Some((no, state)) = history.of(id) else { return Ok(Vec::new()) };
     let mut sets = Vec::new();
-    let mut select = db.prepare_cached(
-        "SELECT bytes FROM block WHERE box = ?1 AND day = (SELECT max(day) FROM block WHERE box = ?1) ORDER BY part",
-    )?;
+    let mut select =
+        db.prepare_cached("SELECT bytes FROM block WHERE box = ?1 AND day = (SELECT max(day) FROM block WHERE box = ?1) ORDER BY part")?;
     for bytes in select.query_map([no], |row| row.get::<_, Vec<u8>>(0))? {
         sets.extend(block::decode(&bytes?)?);
     }
