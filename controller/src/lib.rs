@@ -1,0 +1,6 @@
+//! The controller as a library: what `line3` is made of, for its binary, its tests and its benches.
+
+pub mod audit;
+pub mod report;
+pub mod rights;
+pub mod store;
