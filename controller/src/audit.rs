@@ -261,7 +261,7 @@ impl Audit {
     }
 
     /// Admits an act: checks the rights, writes the row, and only then hands out what the fleet takes. A refused attempt is written
-    /// down, too.
+    /// down, too. On [`AuditError::Store`] the row may stand in the log without its head; the act is not done.
     pub fn admit<T: Describe>(
         &self,
         store: &mut dyn Store,

@@ -20,7 +20,7 @@ pub const FULL_BYTES: usize = 512 * 1024;
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 const VERSION: u8 = 1;
-/// zstd's level: higher ones were measured to save under 5 % here and to cost twice the time.
+/// zstd's level: after the columns it hardly matters, 1 and 19 were measured to differ by 2 % in size.
 const LEVEL: i32 = 3;
 
 /// One stored report.

