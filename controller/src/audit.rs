@@ -103,8 +103,8 @@ pub enum Scope {
 pub trait Describe {
     /// The id of the call, unique for ever: rows about what became of it carry it too.
     fn call_id(&self) -> &str;
-    /// What it does to the box.
-    fn effect(&self) -> Effect;
+    /// What it does to the box; `None`: it only looks, which is free to all.
+    fn effect(&self) -> Option<Effect>;
     /// On what.
     fn scope(&self) -> Scope;
     /// What is done, for a person: the command with its arguments; secrets left out. Cut at [`MAX_WORDS`].
@@ -281,7 +281,7 @@ impl Audit {
             actor: Some(actor.name.clone()),
             role: Some(actor.role),
             reason: Some(reason.0.clone()),
-            effect: Some(effect),
+            effect,
             scope: Some(scope),
             ..Entry::new(at, kind, Some(act.call_id()), &act.words())
         };

@@ -24,6 +24,7 @@ mod presence;
 
 pub use call::{Call, CallId, Cancel, Order, Outcome, Step, is_secret};
 use calls::Calls;
+pub use calls::{MAX_OPEN, MAX_OPEN_OF_BOX, Reopened};
 use onboard::Lesson;
 
 /// The most boxes held; one more is not taken in, and said so in the log. Each has a certificate that somebody issued.
@@ -143,7 +144,7 @@ impl Fleet {
     /// The fleet of a controller instance. `known` are the boxes that are kept, `open` the calls that had not ended when the
     /// controller stopped, with the time each has left.
     #[must_use]
-    pub fn new(now: Now, id: EndpointId, instance: &str, seed: u64, known: Vec<BoxRow>, open: Vec<calls::Reopened>) -> Self {
+    pub fn new(now: Now, id: EndpointId, instance: &str, seed: u64, known: Vec<BoxRow>, open: Vec<Reopened>) -> Self {
         let mut rng = Rng::new(seed);
         let run = format!("{:016x}", rng.next_u64());
         let boxes = known.into_iter().map(|row| (row.id.clone(), Known::of(row))).collect();
@@ -218,7 +219,9 @@ impl Fleet {
                 EndpointOutput::Disconnected { from, connection, reason } => {
                     self.disconnected(now, &from, connection.as_deref(), &clean(&reason, MAX_SHOWN));
                 }
-                EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {}: {}", clean(&topic, MAX_SHOWN), clean(&why, MAX_SHOWN))),
+                EndpointOutput::Ignored { topic, why } => {
+                    self.log(format!("ignored on {}: {}", clean(&topic, MAX_SHOWN), clean(&why, MAX_SHOWN)))
+                }
             }
         }
     }
@@ -265,7 +268,16 @@ impl Fleet {
 
 impl Known {
     fn of(row: BoxRow) -> Self {
-        Self { row, connection: None, catalogue: None, line3: false, ready: false, lesson: None, reboot_mode: String::new(), to_add: Vec::new() }
+        Self {
+            row,
+            connection: None,
+            catalogue: None,
+            line3: false,
+            ready: false,
+            lesson: None,
+            reboot_mode: String::new(),
+            to_add: Vec::new(),
+        }
     }
 }
 

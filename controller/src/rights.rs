@@ -50,8 +50,9 @@ pub struct Denied {
     pub needed: Role,
 }
 
-/// Whether a role may do something of this effect, to one box or to several at once.
-pub fn check(role: Role, effect: Effect, fleet: bool) -> Result<(), Denied> {
+/// Whether a role may do something of this effect, to one box or to several at once. Looking (`None`) is free to all.
+pub fn check(role: Role, effect: Option<Effect>, fleet: bool) -> Result<(), Denied> {
+    let Some(effect) = effect else { return Ok(()) };
     let allows = |right: &&Right| right.effects.contains(&effect) && (right.fleet || !fleet);
     if RIGHTS.iter().filter(allows).any(|right| right.role == role) {
         return Ok(());
@@ -107,7 +108,7 @@ mod tests {
             write!(table, "{:9}", right.role).unwrap();
             for fleet in [false, true] {
                 for effect in Effect::ALL {
-                    write!(table, "{}", if check(right.role, effect, fleet).is_ok() { " yes" } else { "  - " }).unwrap();
+                    write!(table, "{}", if check(right.role, Some(effect), fleet).is_ok() { " yes" } else { "  - " }).unwrap();
                 }
             }
             table.push('\n');

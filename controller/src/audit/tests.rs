@@ -16,7 +16,7 @@ impl Describe for Act {
     fn call_id(&self) -> &str {
         self.0
     }
-    fn effect(&self) -> Effect {
+    fn effect(&self) -> Option<Effect> {
         self.1
     }
     fn scope(&self) -> Scope {

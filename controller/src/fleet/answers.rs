@@ -26,7 +26,12 @@ pub(super) fn outcome(response: Response) -> Result<(Outcome, String), Fault> {
                 }
                 for resolved in result.resolved_path_results {
                     let path = shown(&resolved.resolved_path);
-                    values.extend(resolved.result_params.into_iter().map(|(name, value)| (format!("{path}{}", shown(&name)), clean(&value, MAX_VALUE))));
+                    values.extend(
+                        resolved
+                            .result_params
+                            .into_iter()
+                            .map(|(name, value)| (format!("{path}{}", shown(&name)), clean(&value, MAX_VALUE))),
+                    );
                 }
             }
             match first {
@@ -69,7 +74,9 @@ pub(super) fn outcome(response: Response) -> Result<(Outcome, String), Fault> {
             changed(statuses.map(|status| match status {
                 SetRespOperStatus::OperSuccess(success) => {
                     let rows = success.updated_inst_results.into_iter();
-                    Ok(rows.flat_map(|row| row.updated_params.into_keys().map(move |name| format!("{}{name}", row.affected_path))).collect())
+                    Ok(rows
+                        .flat_map(|row| row.updated_params.into_keys().map(move |name| format!("{}{name}", row.affected_path)))
+                        .collect())
                 }
                 SetRespOperStatus::OperFailure(failure) => Err(Fault::new(failure.err_code, failure.err_msg)),
             }))

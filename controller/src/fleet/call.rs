@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use line3_proto::usp::{
-    Add, CreateObject, CreateParamSetting, Delete, Get, GetInstances, GetSupportedDm, Operate, Request, Set, UpdateObject, UpdateParamSetting,
+    Add, CreateObject, CreateParamSetting, Delete, Get, GetInstances, GetSupportedDm, Operate, Request, Set, UpdateObject,
+    UpdateParamSetting,
 };
 use line3_proto::{Effect, EndpointId};
 use serde::{Deserialize, Serialize};
@@ -67,12 +68,12 @@ pub enum Order {
 }
 
 impl Order {
-    /// What it does to the box, where the kind alone tells; `None`: the command's catalogue entry tells.
+    /// What it does to the box; `None`: it only looks. What a command does its catalogue entry tells: `of_command`.
     #[must_use]
-    pub fn effect(&self) -> Option<Effect> {
+    pub fn effect(&self, of_command: Effect) -> Option<Effect> {
         match self {
-            Self::Get { .. } | Self::GetInstances { .. } | Self::GetSupported { .. } => Some(Effect::Read),
-            Self::Operate { .. } => None,
+            Self::Get { .. } | Self::GetInstances { .. } | Self::GetSupported { .. } => None,
+            Self::Operate { .. } => Some(of_command),
             // A setting changes how the box behaves from now on.
             Self::Add { .. } | Self::Set { .. } | Self::Delete { .. } => Some(Effect::Disrupt),
         }
@@ -100,7 +101,9 @@ impl Order {
             values.iter().map(shown).collect::<Vec<_>>().join(" ")
         };
         let words = match self {
-            Self::Get { paths, .. } | Self::GetInstances { paths, .. } | Self::GetSupported { paths } | Self::Delete { paths } => paths.join(" "),
+            Self::Get { paths, .. } | Self::GetInstances { paths, .. } | Self::GetSupported { paths } | Self::Delete { paths } => {
+                paths.join(" ")
+            }
             Self::Operate { args, .. } => pairs(args),
             Self::Add { table, values } => format!("{table} {}", pairs(values)),
             Self::Set { object, values } => format!("{object} {}", pairs(values)),
@@ -130,12 +133,14 @@ impl Order {
                 Request::Operate(Operate { command: command.clone(), command_key: call_id.to_owned(), send_resp: true, input_args })
             }
             Self::Add { table, values } => {
-                let setting = |(param, value): (&String, &String)| CreateParamSetting { param: param.clone(), value: value.clone(), required: true };
+                let setting =
+                    |(param, value): (&String, &String)| CreateParamSetting { param: param.clone(), value: value.clone(), required: true };
                 let create_objs = vec![CreateObject { obj_path: table.clone(), param_settings: values.iter().map(setting).collect() }];
                 Request::Add(Add { allow_partial: false, create_objs })
             }
             Self::Set { object, values } => {
-                let setting = |(param, value): (&String, &String)| UpdateParamSetting { param: param.clone(), value: value.clone(), required: true };
+                let setting =
+                    |(param, value): (&String, &String)| UpdateParamSetting { param: param.clone(), value: value.clone(), required: true };
                 let update_objs = vec![UpdateObject { obj_path: object.clone(), param_settings: values.iter().map(setting).collect() }];
                 Request::Set(Set { allow_partial: false, update_objs })
             }
@@ -163,8 +168,8 @@ pub struct Call {
     pub box_id: EndpointId,
     /// What.
     pub order: Order,
-    /// What it does to the box.
-    pub effect: Effect,
+    /// What it does to the box; `None`: it only looks.
+    pub effect: Option<Effect>,
     /// After this long it is over, one way or another.
     pub deadline: Duration,
     /// Whether it waits for a box that is offline, until its deadline.
@@ -175,7 +180,7 @@ impl Describe for Call {
     fn call_id(&self) -> &str {
         &self.id
     }
-    fn effect(&self) -> Effect {
+    fn effect(&self) -> Option<Effect> {
         self.effect
     }
     fn scope(&self) -> Scope {
@@ -199,8 +204,8 @@ impl Describe for Cancel {
     fn call_id(&self) -> &str {
         &self.call
     }
-    fn effect(&self) -> Effect {
-        Effect::Read
+    fn effect(&self) -> Option<Effect> {
+        Some(Effect::Read)
     }
     fn scope(&self) -> Scope {
         Scope::Box(self.box_id.clone())

@@ -347,7 +347,11 @@ impl Fleet {
         match self.calls.open.get_mut(&id).filter(of_this) {
             Some(open) if reboots(open) && anew => {
                 let Order::Operate { command, .. } = &open.call.order else { return };
-                let words = if value("X_LINE3_RebootMode") == "restart-agent" { "the agent was restarted, not the box (restart-agent)" } else { "" };
+                let words = if value("X_LINE3_RebootMode") == "restart-agent" {
+                    "the agent was restarted, not the box (restart-agent)"
+                } else {
+                    ""
+                };
                 let outputs = BTreeMap::from([(command.clone(), shown_map(params.clone(), MAX_OUTPUT))]);
                 self.end(now, &id, CallState::Succeeded, Some(Outcome::Outputs { outputs }), words);
             }

@@ -9,7 +9,8 @@ use line3_proto::catalogue::{Catalogue, CommandEntry, EventEntry, FieldEntry, Ob
 use line3_proto::endpoint::{Input as EndpointInput, Refusal};
 use line3_proto::health::{BOOT_ID, RUN_ID};
 use line3_proto::usp::{
-    CmdType, Get, GetResp, GetSupportedDm, GetSupportedDmResp, Operate, OperateRespOperationResp, ObjAccessType, ParamAccessType, Request, Response,
+    CmdType, Get, GetResp, GetSupportedDm, GetSupportedDmResp, ObjAccessType, Operate, OperateRespOperationResp, ParamAccessType, Request,
+    Response,
 };
 use line3_proto::value::ValueType;
 use line3_proto::{Effect, EndpointId, Machine, Mono, Now};
@@ -50,20 +51,13 @@ pub(super) enum Lesson {
     /// It was asked who it is.
     Who,
     /// Its catalogue's digest is known; the store or another box of this firmware is asked for the catalogue.
-    Waiting {
-        digest: String,
-    },
+    Waiting,
     /// It is asked for its catalogue, page by page.
-    Pages {
-        digest: String,
-        so_far: String,
-    },
+    Pages { digest: String, so_far: String },
     /// A foreign agent: it is asked for its supported data model.
     Supported,
     /// It is made to tell what becomes of commands: calls that have not ended yet.
-    Subscribing {
-        calls: Vec<String>,
-    },
+    Subscribing { calls: Vec<String> },
     /// It did not answer, or badly; it is asked again at this time.
     Again(Mono),
 }
@@ -78,7 +72,8 @@ impl Fleet {
 
     /// Moves a lesson on, and asks what belongs to it.
     fn teach(&mut self, now: Now, id: &EndpointId, lesson: Lesson, request: Option<Request>) {
-        let old: Vec<u64> = self.purposes.iter().filter(|(_, purpose)| **purpose == Purpose::Lesson(id.clone())).map(|(tag, _)| *tag).collect();
+        let old: Vec<u64> =
+            self.purposes.iter().filter(|(_, purpose)| **purpose == Purpose::Lesson(id.clone())).map(|(tag, _)| *tag).collect();
         for tag in old {
             self.purposes.remove(&tag);
             self.endpoint.handle(now, EndpointInput::Forget(tag));
@@ -196,7 +191,7 @@ impl Fleet {
             Some(digest) => match self.catalogues.get(&digest).cloned() {
                 Some(catalogue) => self.catalogue_learnt(now, &digest, catalogue, &[id.clone()]),
                 None => {
-                    self.teach(now, id, Lesson::Waiting { digest: digest.clone() }, None);
+                    self.teach(now, id, Lesson::Waiting, None);
                     let waiting = self.wanted.entry(digest.clone()).or_default();
                     waiting.push_back(id.clone());
                     if waiting.len() == 1 {
@@ -236,7 +231,11 @@ impl Fleet {
         so_far.push_str(data);
         if data.is_empty() || total > MAX_CATALOGUE || so_far.len() > total {
             self.resume(id, Lesson::Pages { digest: digest_told, so_far: String::new() });
-            return self.give_up(now, id, &format!("{id} gives a catalogue that is not of the size it says, or larger than {MAX_CATALOGUE} bytes"));
+            return self.give_up(
+                now,
+                id,
+                &format!("{id} gives a catalogue that is not of the size it says, or larger than {MAX_CATALOGUE} bytes"),
+            );
         }
         if so_far.len() < total {
             return self.ask_page(now, id, digest_told, so_far);
@@ -287,7 +286,7 @@ impl Fleet {
                 id: format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64()),
                 box_id: id.clone(),
                 order: Order::Add { table: SUBSCRIPTIONS.to_owned(), values },
-                effect: Effect::Disrupt,
+                effect: Some(Effect::Disrupt),
                 deadline: PATIENCE,
                 wait: false,
             };
@@ -378,7 +377,9 @@ pub(super) fn catalogue_of(response: &GetSupportedDmResp) -> Catalogue {
             parameters: object
                 .supported_params
                 .iter()
-                .map(|param| field(&param.param_name, ValueType::from_number(param.value_type), param.access() != ParamAccessType::ParamReadOnly))
+                .map(|param| {
+                    field(&param.param_name, ValueType::from_number(param.value_type), param.access() != ParamAccessType::ParamReadOnly)
+                })
                 .collect(),
             path,
         });
