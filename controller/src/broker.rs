@@ -7,6 +7,7 @@
 //! - Sessions are kept in memory: after a restart every client connects anew and subscribes anew.
 //! - The broker adds the User Properties `x-mqtt-sender` (the identity) and `x-mqtt-client-id` to what it forwards, and
 //!   removes such properties that a client made up.
+//! - A client id, and so a box's identity, may have 128 characters at most.
 //! - Retained messages, QoS 2, `$SYS` and Response Information are off.
 
 mod access;

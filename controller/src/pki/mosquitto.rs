@@ -8,7 +8,8 @@
 //! - It grants every SUBSCRIBE and looks at the ACL when it delivers. A box hears nothing of others, but it can join a shared
 //!   subscription and swallow what falls to it: the group's name has to be a secret.
 //! - A box's client id is always its identity, whatever it asks for. Controllers choose theirs, so that several instances
-//!   can share an identity.
+//!   can share an identity. All client ids are one namespace over both listeners: never issue a box certificate for a name
+//!   that a controller uses as client id. It would gain no right, but it would push the controller off.
 
 use std::{
     fmt::Write as _,

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use line3_controller::pki::Issued;
 use rumqttc::{
-    AsyncClient, Event, Incoming, LastWill, MqttOptions, PubAckReason, Publish, PublishOptions, PublishProperties, QoS, TlsConfiguration,
-    Transport,
+    AsyncClient, BrokerSessionResumePolicy, Event, Incoming, LastWill, MqttOptions, PubAckReason, Publish, PublishOptions,
+    PublishProperties, QoS, TlsConfiguration, Transport,
 };
 use rustls::{
     ClientConfig, RootCertStore,
@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use super::LIMIT;
 
 /// Topic and payload.
-pub type Will<'a> = Option<(&'a str, &'a str)>;
+pub(crate) type Will<'a> = Option<(&'a str, &'a str)>;
 
 enum Seen {
     Up,
@@ -27,7 +27,7 @@ enum Seen {
     Down(String),
 }
 
-pub struct Client {
+pub(crate) struct Client {
     handle: AsyncClient,
     seen: mpsc::UnboundedReceiver<Seen>,
     inbox: VecDeque<Publish>,
@@ -35,7 +35,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn connect(
+    pub(crate) async fn connect(
         address: SocketAddr,
         ca_pem: &str,
         issued: Option<&Issued>,
@@ -48,7 +48,8 @@ impl Client {
             .set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::new(tls(ca_pem, issued)))))
             .set_keep_alive(30)
             .set_clean_start(clean_start)
-            .set_session_expiry_interval(Some(3600));
+            .set_session_expiry_interval(Some(3600))
+            .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly);
         if let Some((topic, payload)) = will {
             options.set_last_will(LastWill::new(topic, payload, QoS::AtLeastOnce, false, None));
         }
@@ -86,7 +87,7 @@ impl Client {
     }
 
     /// Whether the broker answered; granted or not says the answer, and Mosquitto's is always yes.
-    pub async fn subscribe(&mut self, filter: &str) {
+    pub(crate) async fn subscribe(&mut self, filter: &str) {
         self.handle.subscribe(filter, QoS::AtLeastOnce).await.unwrap();
         loop {
             match self.next().await {
@@ -98,16 +99,12 @@ impl Client {
         }
     }
 
-    pub async fn publish(&mut self, topic: &str, payload: &str) -> Result<PubAckReason, String> {
+    pub(crate) async fn publish(&mut self, topic: &str, payload: &str) -> Result<PubAckReason, String> {
         self.publish_as(topic, payload, PublishOptions::new(QoS::AtLeastOnce)).await
     }
 
-    pub async fn publish_with(&mut self, topic: &str, payload: &str, properties: PublishProperties) -> Result<PubAckReason, String> {
+    pub(crate) async fn publish_with(&mut self, topic: &str, payload: &str, properties: PublishProperties) -> Result<PubAckReason, String> {
         self.publish_as(topic, payload, PublishOptions::new(QoS::AtLeastOnce).properties(properties)).await
-    }
-
-    pub async fn publish_retained(&mut self, topic: &str, payload: &str) -> Result<PubAckReason, String> {
-        self.publish_as(topic, payload, PublishOptions::new(QoS::AtLeastOnce).retained()).await
     }
 
     /// The acknowledgement, or why the connection ended without one.
@@ -124,16 +121,16 @@ impl Client {
     }
 
     /// Sends, and does not wait.
-    pub async fn begin_publish(&mut self, topic: &str, payload: &str) {
+    pub(crate) async fn begin_publish(&mut self, topic: &str, payload: &str) {
         self.handle.publish(topic, payload.to_owned(), PublishOptions::new(QoS::AtLeastOnce)).await.unwrap();
     }
 
     /// The acknowledgement of [`Client::begin_publish`] if it comes in this time.
-    pub async fn acknowledged_within(&mut self, limit: Duration) -> bool {
+    pub(crate) async fn acknowledged_within(&mut self, limit: Duration) -> bool {
         matches!(timeout(limit, self.next()).await, Ok(Seen::Acked(_)))
     }
 
-    pub async fn message(&mut self) -> Publish {
+    pub(crate) async fn message(&mut self) -> Publish {
         if let Some(message) = self.inbox.pop_front() {
             return message;
         }
@@ -147,7 +144,7 @@ impl Client {
     }
 
     /// Expects exactly these messages, as (topic, payload), and in this order.
-    pub async fn hears(&mut self, expected: &[(&str, &str)]) {
+    pub(crate) async fn hears(&mut self, expected: &[(&str, &str)]) {
         for wanted in expected {
             let message = self.message().await;
             let heard = (String::from_utf8_lossy(&message.topic).into_owned(), String::from_utf8_lossy(&message.payload).into_owned());
@@ -156,7 +153,7 @@ impl Client {
     }
 
     /// Why the connection ended.
-    pub async fn ended(&mut self) -> String {
+    pub(crate) async fn ended(&mut self) -> String {
         loop {
             if let Seen::Down(why) = self.next().await {
                 return why;
@@ -165,7 +162,7 @@ impl Client {
     }
 
     /// The cable is cut: no DISCONNECT.
-    pub async fn cut(mut self) {
+    pub(crate) async fn cut(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
     }
@@ -177,7 +174,7 @@ impl Drop for Client {
     }
 }
 
-fn tls(ca_pem: &str, issued: Option<&Issued>) -> ClientConfig {
+pub(crate) fn tls(ca_pem: &str, issued: Option<&Issued>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -1,6 +1,8 @@
 //! A broker of either kind, and clients of it, for the tests.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 mod client;
+pub(crate) mod raw;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
@@ -10,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use client::{Client, Will};
+pub(crate) use client::{Client, Will};
 use line3_controller::{
     broker::{Broker, BrokerConfig, BrokerError, Ingest, Limits},
     pki::{Issued, Pki, mosquitto::Mosquitto},
@@ -18,17 +20,17 @@ use line3_controller::{
 use line3_proto::EndpointId;
 
 /// Nothing takes this long unless it never comes.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-pub const CONTROLLER: &str = "self::line3";
+pub(crate) const CONTROLLER: &str = "self::line3";
 
-pub fn id(text: &str) -> EndpointId {
+pub(crate) fn id(text: &str) -> EndpointId {
     EndpointId::parse(text).unwrap()
 }
 
 /// The two listeners of Mosquitto; the embedded broker has one for both.
 #[derive(Clone, Copy)]
-pub enum Door {
+pub(crate) enum Door {
     Boxes,
     Controllers,
 }
@@ -40,30 +42,29 @@ enum Running {
 
 struct Daemon(Child);
 
-pub struct Rig {
-    pub pki: Pki,
+pub(crate) struct Rig {
+    pub(crate) pki: Pki,
     boxes: SocketAddr,
     controllers: SocketAddr,
     running: Running,
-    pub dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Rig {
-    pub async fn embedded() -> Self {
+    pub(crate) async fn embedded() -> Self {
         Self::embedded_with(None, Limits::default()).await
     }
 
-    pub async fn embedded_with(ingest: Option<Arc<dyn Ingest>>, limits: Limits) -> Self {
+    pub(crate) async fn embedded_with(ingest: Option<Arc<dyn Ingest>>, limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let pki = Pki::create(&dir.path().join("pki")).unwrap();
-        let config =
-            BrokerConfig { limits, ..BrokerConfig::new((Ipv4Addr::LOCALHOST, 0).into(), pki.broker_tls(&["127.0.0.1"]).unwrap()) };
+        let config = BrokerConfig { limits, ..BrokerConfig::new((Ipv4Addr::LOCALHOST, 0).into(), pki.broker_tls(&["127.0.0.1"]).unwrap()) };
         let broker = Broker::start(config, ingest).await.unwrap();
         let address = broker.local_addr();
         Self { pki, boxes: address, controllers: address, running: Running::Embedded(broker), dir }
     }
 
-    pub async fn mosquitto() -> Self {
+    pub(crate) async fn mosquitto() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let pki = Pki::create(&dir.path().join("pki")).unwrap();
         // A port that is free now may be taken a moment later: another try gets others.
@@ -78,14 +79,14 @@ impl Rig {
         panic!("mosquitto does not start with the written configuration; try `mosquitto -c` on it");
     }
 
-    pub fn broker(&self) -> &Broker {
+    pub(crate) fn broker(&self) -> &Broker {
         match &self.running {
             Running::Embedded(broker) => broker,
             Running::Mosquitto { .. } => panic!("only the embedded broker is ours to ask"),
         }
     }
 
-    pub fn address(&self, door: Door) -> SocketAddr {
+    pub(crate) fn address(&self, door: Door) -> SocketAddr {
         match door {
             Door::Boxes => self.boxes,
             Door::Controllers => self.controllers,
@@ -93,16 +94,16 @@ impl Rig {
     }
 
     /// Connects with anything.
-    pub async fn try_connect(&self, door: Door, issued: Option<&Issued>, client_id: &str, will: Will<'_>) -> Result<Client, String> {
+    pub(crate) async fn try_connect(&self, door: Door, issued: Option<&Issued>, client_id: &str, will: Will<'_>) -> Result<Client, String> {
         Client::connect(self.address(door), self.pki.ca_pem(), issued, client_id, will, true).await
     }
 
     /// A box with its own certificate, subscribed to its own topic.
-    pub async fn a_box(&self, name: &str) -> Client {
+    pub(crate) async fn a_box(&self, name: &str) -> Client {
         self.a_box_with(name, None).await
     }
 
-    pub async fn a_box_with(&self, name: &str, will: Will<'_>) -> Client {
+    pub(crate) async fn a_box_with(&self, name: &str, will: Will<'_>) -> Client {
         let issued = self.pki.issue_box(&id(name)).unwrap();
         let mut client = self.try_connect(Door::Boxes, Some(&issued), name, will).await.unwrap();
         client.subscribe(&format!("usp/agent/{name}")).await;
@@ -110,7 +111,7 @@ impl Rig {
     }
 
     /// A controller that hears everything that a controller may hear.
-    pub async fn a_controller(&self) -> Client {
+    pub(crate) async fn a_controller(&self) -> Client {
         let mut client = self.a_quiet_controller(CONTROLLER).await;
         for filter in [
             line3_proto::topic::controller_filter(&id(CONTROLLER)),
@@ -122,13 +123,13 @@ impl Rig {
         client
     }
 
-    pub async fn a_quiet_controller(&self, client_id: &str) -> Client {
+    pub(crate) async fn a_quiet_controller(&self, client_id: &str) -> Client {
         let issued = self.pki.issue_controller(&id(CONTROLLER)).unwrap();
         self.try_connect(Door::Controllers, Some(&issued), client_id, None).await.unwrap()
     }
 
     /// Stops the embedded broker.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         match self.running {
             Running::Embedded(broker) => broker.stop().await,
             Running::Mosquitto { .. } => {}
@@ -176,7 +177,7 @@ async fn start_mosquitto(conf: &Path, addresses: &[SocketAddr]) -> Option<Child>
 }
 
 /// The error of a broker that must not start.
-pub async fn does_not_start(config: BrokerConfig) -> BrokerError {
+pub(crate) async fn does_not_start(config: BrokerConfig) -> BrokerError {
     match Broker::start(config, None).await {
         Err(error) => error,
         Ok(_) => panic!("it started"),
