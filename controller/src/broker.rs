@@ -174,8 +174,8 @@ impl Broker {
         let (tls, current_tls) = watch::channel(tls);
         let (stop, stopping) = broadcast::channel(1);
         let clients = Arc::new(Clients::default());
-        let door = Door { engine, limits, tls: current_tls, clients: Arc::clone(&clients), stopping };
-        let door = tokio::spawn(door.run(listener));
+        let door = Door { engine, limits, tls: current_tls, clients: Arc::clone(&clients) };
+        let door = tokio::spawn(door.run(listener, stopping));
         tracing::info!(%local_addr, "the embedded broker listens");
         Ok(Self { local_addr, tls, clients, stop, door })
     }

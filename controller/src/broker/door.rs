@@ -106,13 +106,11 @@ pub(super) struct Door {
     pub(super) limits: Limits,
     pub(super) tls: watch::Receiver<Arc<Tls>>,
     pub(super) clients: Arc<Clients>,
-    pub(super) stopping: broadcast::Receiver<()>,
 }
 
 impl Door {
     /// Serves until the stop is sent or its sender dropped.
-    pub(super) async fn run(self, listener: TcpListener) {
-        let mut stopping = self.stopping.resubscribe();
+    pub(super) async fn run(self, listener: TcpListener, mut stopping: broadcast::Receiver<()>) {
         let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
         let door = Arc::new(self);
         let mut connections = JoinSet::new();
@@ -121,6 +119,7 @@ impl Door {
         let mut full = false;
         loop {
             tokio::select! {
+                biased;
                 _ = stopping.recv() => break,
                 _ = sweep.tick() => door.engine.sweep().await,
                 Some(ended) = connections.join_next() => {
@@ -132,7 +131,7 @@ impl Door {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) if connections.len() < door.limits.connections => {
                         // Before the task begins, so that no stop is missed.
-                        let stop = door.stopping.resubscribe();
+                        let stop = stopping.resubscribe();
                         connections.spawn(Arc::clone(&door).serve(stream, peer, Arc::clone(&handshakes), stop));
                     }
                     Ok((_, peer)) => {
