@@ -10,8 +10,9 @@ use line3_proto::topic::{reply_topic, shared};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType, date_time_ymd};
 use rumqttc::PublishProperties;
 
-const VICTIM: &str = "os::00256D-VICTIM";
-const MALLORY: &str = "os::00256D-MALLORY";
+/// Its name begins with the other's, and a dot is what a controller's client id may go on with.
+const VICTIM: &str = "os::00256D-1.2";
+const MALLORY: &str = "os::00256D-1";
 
 /// One check, over both brokers.
 macro_rules! over_both_brokers {
@@ -46,11 +47,11 @@ async fn a_box_hears_only_what_is_for_it(rig: &Rig) {
         "+/#",
         "+/+/+",
         "usp/agent/+",
-        "usp/agent/os::00256D-VICTIM",
+        "usp/agent/os::00256D-1.2",
         "usp/controller/#",
         "usp/controller/self::line3/+",
         "telemetry/+",
-        "telemetry/os::00256D-VICTIM",
+        "telemetry/os::00256D-1.2",
         "$share/g/usp/agent/+",
         "$share/g/telemetry/+",
         "$share/g/#",
