@@ -1,10 +1,16 @@
 //! The controller as a library: what `line3` is made of, for its binary, its tests and its benches.
 
 pub mod audit;
+pub mod board;
 pub mod broker;
+pub mod clock;
+pub mod desk;
 pub mod fleet;
+pub mod keeper;
+pub mod orders;
 pub mod pki;
 pub mod report;
 pub mod rights;
 pub mod store;
+pub mod telemetry;
 pub mod views;
