@@ -3,5 +3,6 @@
 pub mod commands;
 pub mod host;
 pub mod objects;
+pub mod saved;
 pub mod settings;
 pub mod view;

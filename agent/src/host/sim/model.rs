@@ -76,7 +76,7 @@ pub const MODELS: &[Model] = &[
 pub(super) struct Process {
     pub(super) pid: u32,
     pub(super) name: &'static str,
-    /// Virtual size, in KiB.
+    /// The memory it occupies, in KiB.
     pub(super) size: u64,
     pub(super) priority: i32,
     pub(super) state: char,
