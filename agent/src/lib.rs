@@ -4,5 +4,6 @@ pub mod commands;
 pub mod host;
 pub mod objects;
 pub mod saved;
+pub mod self_test;
 pub mod settings;
 pub mod view;

@@ -96,12 +96,23 @@ impl Moment<'_> {
         let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         Some(match parts.as_slice() {
             [""] => own(&["etc", "proc", "sys"]),
+            ["etc"] => own(&["machine-id", "os-release", "resolv.conf"]),
+            ["proc", "device-tree"] => own(&["model", "serial-number"]),
+            ["proc", "self"] => own(&["smaps"]),
+            ["proc", "sys"] => own(&["kernel", "net"]),
+            ["proc", "sys", "kernel"] => own(&["arch", "hostname", "osrelease", "random"]),
+            ["proc", "sys", "kernel", "random"] => own(&["boot_id"]),
+            ["proc", "sys", "net"] => own(&["ipv4", "ipv6"]),
+            ["proc", "sys", "net", "ipv6", "conf", name] => self.find(name).map(|_| own(&["disable_ipv6"]))?,
+            ["proc", pid] => process(pid).map(|_| own(&["stat"]))?,
+            ["sys"] => own(&["class"]),
+            ["sys", "class", "thermal", zone] => self.file(&format!("/sys/class/thermal/{zone}/type")).map(|_| own(&["temp", "type"]))?,
             ["proc"] => {
                 let mut names = own(&["cpuinfo", "device-tree", "loadavg", "meminfo", "self", "stat", "sys", "uptime"]);
                 names.extend(PROCESSES.iter().map(|process| process.pid.to_string()));
                 names
             }
-            ["proc", "sys", "net", "ipv4"] => own(&["conf", "ip_forward"]),
+            ["proc", "sys", "net", "ipv4"] => own(&["conf"]),
             ["proc", "sys", "net", "ipv6"] => own(&["conf"]),
             ["proc", "sys", "net", "ipv4" | "ipv6", "conf"] => self.interfaces().map(|interface| interface.name.to_owned()).collect(),
             ["sys", "class"] => own(&["net", "thermal"]),
