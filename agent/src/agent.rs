@@ -149,6 +149,7 @@ impl Agent {
             requests: Vec::new(),
             catalogue_digest: line3_proto::catalogue::digest(catalogue.as_bytes()),
             sequences: Vec::new(),
+            cpu: crate::view::CpuMeter::default(),
         };
         // A box's place in the interval is its own: the same after each restart, spread over the fleet.
         let phase = line3_proto::rng::fraction(

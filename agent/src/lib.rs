@@ -7,5 +7,7 @@ pub mod config;
 pub mod driver;
 pub mod host;
 pub mod objects;
+pub mod saved;
+pub mod self_test;
 pub mod settings;
 pub mod view;

@@ -7,6 +7,37 @@ use line3_proto::{Fault, fault::code};
 
 use crate::view::View;
 
+#[cfg(test)]
+pub(crate) mod bench;
+mod kernel;
+mod net;
+
+pub mod bulk_data;
+pub mod device;
+pub mod device_info;
+pub mod dns_client;
+pub mod dns_server;
+pub mod ethernet;
+pub mod ethernet_interface;
+pub mod ethernet_stats;
+pub mod ip;
+pub mod ip_diagnostics;
+pub mod ip_interface;
+pub mod ip_stats;
+pub mod ipv4_address;
+pub mod ipv6_address;
+pub mod local_agent;
+pub mod memory_status;
+pub mod mqtt;
+pub mod mqtt_stats;
+pub mod process;
+pub mod process_status;
+pub mod processor;
+pub mod request;
+pub mod temperature_sensor;
+pub mod temperature_status;
+pub mod time;
+
 /// A thing to look at. It cannot act.
 pub trait Object {
     /// Its path in the supported data model, ending in a dot; `{i}` stands for an instance number.
@@ -102,4 +133,30 @@ pub fn first_row<O: Object>(view: &View<'_>) -> Result<Args, Fault> {
 }
 
 /// Every Object, by path.
-pub const OBJECTS: &[ObjectDef] = &[];
+pub const OBJECTS: &[ObjectDef] = &[
+    ObjectDef::of::<device::Device>(),
+    ObjectDef::of::<bulk_data::BulkData>(),
+    ObjectDef::of::<dns_client::DnsClient>(),
+    ObjectDef::of::<dns_server::DnsServer>(),
+    ObjectDef::of::<device_info::DeviceInfo>(),
+    ObjectDef::of::<memory_status::MemoryStatus>(),
+    ObjectDef::of::<process_status::ProcessStatus>(),
+    ObjectDef::of::<process::Process>(),
+    ObjectDef::of::<processor::Processor>(),
+    ObjectDef::of::<temperature_status::TemperatureStatus>(),
+    ObjectDef::of::<temperature_sensor::TemperatureSensor>(),
+    ObjectDef::of::<ethernet::Ethernet>(),
+    ObjectDef::of::<ethernet_interface::Interface>(),
+    ObjectDef::of::<ethernet_stats::EthernetStats>(),
+    ObjectDef::of::<ip::Ip>(),
+    ObjectDef::of::<ip_diagnostics::IpDiagnostics>(),
+    ObjectDef::of::<ip_interface::IpInterface>(),
+    ObjectDef::of::<ipv4_address::Ipv4Address>(),
+    ObjectDef::of::<ipv6_address::Ipv6Address>(),
+    ObjectDef::of::<ip_stats::IpStats>(),
+    ObjectDef::of::<local_agent::LocalAgent>(),
+    ObjectDef::of::<request::Request>(),
+    ObjectDef::of::<mqtt::Mqtt>(),
+    ObjectDef::of::<mqtt_stats::MqttStats>(),
+    ObjectDef::of::<time::Time>(),
+];

@@ -5,6 +5,10 @@ use line3_proto::{EndpointId, Mono, Now};
 use crate::host::Host;
 use crate::settings::Settings;
 
+mod cpu;
+
+pub use cpu::{CpuMeter, Ticks};
+
 /// What the agent knows about itself.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -28,6 +32,8 @@ pub struct Facts {
     pub catalogue_digest: String,
     /// The sequence number of the report being made, or of the last one made, by the instance number of its profile.
     pub sequences: Vec<(u32, u64)>,
+    /// Remembers the last look at the processor's counters, for `Device.DeviceInfo.ProcessStatus.CPUUsage`.
+    pub cpu: CpuMeter,
 }
 
 /// How the box introduces itself, where the configuration knows better than the kernel. Empty: unknown.

@@ -59,6 +59,10 @@ impl Moment<'_> {
             ["proc", "stat"] => self.stat(),
             ["proc", "meminfo"] => self.memory(),
             ["proc", "cpuinfo"] => self.processors(),
+            ["proc", "self", "smaps"] => {
+                "00400000-00600000 r-xp 00000000 b3:02 1021 /usr/bin/line3-agent\nSize: 2048 kB\nKernelPageSize:        4 kB\n".to_owned()
+            }
+            ["proc", "sys", "net", "ipv6", "conf", name, "disable_ipv6"] => self.find(name).map(|_| "0\n".to_owned())?,
             ["proc", pid, "stat"] => self.process(process(pid)?),
             ["proc", "sys", "kernel", "hostname"] => format!("stb-{:06x}\n", mix(&[sim.seed, 70]) & 0xFF_FFFF),
             ["proc", "sys", "kernel", "osrelease"] => "5.15.170\n".to_owned(),
@@ -92,17 +96,32 @@ impl Moment<'_> {
         let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         Some(match parts.as_slice() {
             [""] => own(&["etc", "proc", "sys"]),
+            ["etc"] => own(&["machine-id", "os-release", "resolv.conf"]),
+            ["proc", "device-tree"] => own(&["model", "serial-number"]),
+            ["proc", "self"] => own(&["smaps"]),
+            ["proc", "sys"] => own(&["kernel", "net"]),
+            ["proc", "sys", "kernel"] => own(&["arch", "hostname", "osrelease", "random"]),
+            ["proc", "sys", "kernel", "random"] => own(&["boot_id"]),
+            ["proc", "sys", "net"] => own(&["ipv4", "ipv6"]),
+            ["proc", "sys", "net", "ipv6", "conf", name] => self.find(name).map(|_| own(&["disable_ipv6"]))?,
+            ["proc", pid] => process(pid).map(|_| own(&["stat"]))?,
+            ["sys"] => own(&["class"]),
+            ["sys", "class", "thermal", zone] => self.file(&format!("/sys/class/thermal/{zone}/type")).map(|_| own(&["temp", "type"]))?,
             ["proc"] => {
-                let mut names = own(&["cpuinfo", "device-tree", "loadavg", "meminfo", "stat", "sys", "uptime"]);
+                let mut names = own(&["cpuinfo", "device-tree", "loadavg", "meminfo", "self", "stat", "sys", "uptime"]);
                 names.extend(PROCESSES.iter().map(|process| process.pid.to_string()));
                 names
             }
+            ["proc", "sys", "net", "ipv4"] => own(&["conf"]),
+            ["proc", "sys", "net", "ipv6"] => own(&["conf"]),
+            ["proc", "sys", "net", "ipv4" | "ipv6", "conf"] => self.interfaces().map(|interface| interface.name.to_owned()).collect(),
             ["sys", "class"] => own(&["net", "thermal"]),
             ["sys", "class", "thermal"] => (0..self.sim.model.sensors.len()).map(|n| format!("thermal_zone{n}")).collect(),
             ["sys", "class", "net"] => self.interfaces().map(|interface| interface.name.to_owned()).collect(),
             ["sys", "class", "net", name] => {
                 let interface = self.find(name)?;
-                let mut names = own(&["address", "carrier", "flags", "mtu", "operstate", "speed", "duplex", "statistics", "type"]);
+                let mut names =
+                    own(&["address", "carrier", "carrier_changes", "flags", "mtu", "operstate", "speed", "duplex", "statistics", "type"]);
                 names.extend(own(if interface.physical { &["device"] } else { &[] }));
                 names.extend(own(if interface.name == "wlan0" { &["phy80211", "wireless"] } else { &[] }));
                 names
@@ -195,8 +214,8 @@ impl Moment<'_> {
             "{pid} ({name}) {state} {parent} {pid} {pid} 0 -1 4194560 120 0 2 0 {user} {system} 0 0 {priority} 0 1 0 {} {} {} \
              18446744073709551615 0 0 0 0 0 0 0 4096 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
             100 + pid,
-            size * 1024,
-            size / 12
+            size * 3 * 1024,
+            size / 4
         )
     }
 
@@ -215,6 +234,8 @@ impl Moment<'_> {
             "address" => format!("02:00:5e:{:02x}:{:02x}:{:02x}\n", bits as u8, (bits >> 8) as u8, (bits >> 16) as u8),
             "operstate" => format!("{}\n", interface.state),
             "carrier" if interface.state != "down" => "1\n".to_owned(),
+            // A loose plug on a bad cable: a few times an hour.
+            "carrier_changes" => format!("{}\n", 1 + if self.sim.has_bad_cable() { self.up as u64 / 900 } else { 0 }),
             "flags" => format!("{:#x}\n", interface.flags),
             "mtu" => format!("{}\n", interface.mtu),
             "type" => format!("{}\n", interface.kind),

@@ -6,6 +6,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::saved::{MAX_SAVED, check_name};
+
 /// The flash of a simulated box. Hand the same one to the next `SimHost` and the box has restarted; a fresh one is a fresh box.
 #[derive(Clone, Default)]
 pub struct SimFlash(Rc<Inner>);
@@ -88,8 +90,9 @@ impl SimFlash {
     }
 
     pub(super) fn save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        if bytes.len() > crate::host::MAX_FILE {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{name} is larger than {} bytes", crate::host::MAX_FILE)));
+        check_name(name)?;
+        if bytes.len() > MAX_SAVED {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{name} is larger than {MAX_SAVED} bytes")));
         }
         if self.0.full.get() {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "no space left on device"));

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use crate::view::Device;
+
 /// A model of box.
 #[derive(Debug)]
 pub struct Model {
     /// Who made it.
     pub manufacturer: &'static str,
-    /// The maker's OUI: documentation values (RFC 7042: 00-00-5E-00-53) only.
+    /// The maker's OUI: IANA's, whose addresses for documentation (RFC 7042) no real box has.
     pub oui: &'static str,
     /// Its name.
     pub name: &'static str,
@@ -76,7 +78,7 @@ pub const MODELS: &[Model] = &[
 pub(super) struct Process {
     pub(super) pid: u32,
     pub(super) name: &'static str,
-    /// Virtual size, in KiB.
+    /// The memory it occupies, in KiB.
     pub(super) size: u64,
     pub(super) priority: i32,
     pub(super) state: char,
@@ -126,6 +128,20 @@ impl SimBox {
             serial: format!("SIM{seed:08}"),
             memory: model.memory,
             up: Duration::from_secs(3600 + mix(&[seed, 3]) % (20 * 86_400)),
+        }
+    }
+
+    /// How it introduces itself: what a real box has in its configuration.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        Device {
+            manufacturer: self.model.manufacturer.to_owned(),
+            oui: self.model.oui.to_owned(),
+            model: self.model.name.to_owned(),
+            product_class: "STB".to_owned(),
+            serial_number: self.serial.clone(),
+            hardware_version: format!("rev {}", ["A", "B", "C"][index(self.seed, 4, 3)]),
+            software_version: self.firmware.clone(),
         }
     }
 

@@ -1,0 +1,147 @@
+//! `Device.DeviceInfo.`
+
+use line3_proto::value::{Absent, Known};
+use line3_proto::{Fault, row};
+
+use super::kernel::{file, line, short};
+use super::{Found, Object};
+use crate::host::Host;
+use crate::view::View;
+
+/// `Device.DeviceInfo.`
+pub struct DeviceInfo;
+
+row! {
+    /// The parameters of `Device.DeviceInfo.`
+    pub struct Values {
+        /// Who made the box: from the configuration, else the firmware's tables.
+        Manufacturer: Known<String>,
+        /// The maker's OUI, six hexadecimal digits: from the configuration.
+        ManufacturerOUI: Known<String>,
+        /// The model as it is sold: from the configuration, else the device tree or the firmware's tables.
+        ModelName: Known<String>,
+        /// The class of product that the serial number is unique in: from the configuration.
+        ProductClass: Known<String>,
+        /// The serial number: from the configuration, else the device tree or the firmware's tables, else the machine id.
+        SerialNumber: Known<String>,
+        /// The version of the hardware: from the configuration, else the firmware's tables.
+        HardwareVersion: Known<String>,
+        /// The version of the firmware: from the configuration, else /etc/os-release.
+        SoftwareVersion: Known<String>,
+        /// Since the kernel started.
+        UpTime: Known<u32> [s],
+        /// The box's name for itself.
+        HostName: Known<String>,
+        /// How many rows `Processor.{i}.` has.
+        ProcessorNumberOfEntries: u32,
+    }
+}
+
+impl Object for DeviceInfo {
+    const PATH: &'static str = "Device.DeviceInfo.";
+    const DOC: &'static str = "What box this is, which firmware it runs, and for how long.";
+    type Row = Values;
+
+    fn read(view: &View<'_>) -> Result<Vec<Found<Values>>, Fault> {
+        let (host, device) = (view.host, &view.facts.device);
+        Ok(Found::single(Values {
+            Manufacturer: first(host, &device.manufacturer, "manufacturer", &["/sys/class/dmi/id/sys_vendor"]),
+            ManufacturerOUI: first(host, &device.oui, "oui", &[]),
+            ModelName: first(host, &device.model, "model", &["/proc/device-tree/model", "/sys/class/dmi/id/product_name"]),
+            ProductClass: first(host, &device.product_class, "product_class", &[]),
+            SerialNumber: first(
+                host,
+                &device.serial_number,
+                "serial_number",
+                &["/proc/device-tree/serial-number", "/sys/class/dmi/id/product_serial", "/etc/machine-id"],
+            ),
+            HardwareVersion: first(host, &device.hardware_version, "hardware_version", &["/sys/class/dmi/id/product_version"]),
+            SoftwareVersion: configured(&device.software_version).map_or_else(|| firmware(host), Ok),
+            UpTime: up_time(host),
+            HostName: line(host, "/proc/sys/kernel/hostname"),
+            ProcessorNumberOfEntries: 1,
+        }))
+    }
+}
+
+fn configured(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// The configured value, else the first of the files that holds something.
+fn first(host: &dyn Host, value: &str, name: &str, files: &[&str]) -> Known<String> {
+    configured(value).or_else(|| files.iter().find_map(|path| line(host, path).ok())).ok_or_else(|| {
+        let looked = if files.is_empty() { String::new() } else { format!(", nor in {}", files.join(", ")) };
+        Absent::because(format!("device.{name} is not in the agent's configuration{looked}"))
+    })
+}
+
+/// The firmware's version as /etc/os-release tells it.
+fn firmware(host: &dyn Host) -> Known<String> {
+    let text = file(host, "/etc/os-release")?;
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        let value = line.trim().trim_matches(['"', '\'']);
+        (!value.is_empty()).then(|| value.chars().take(256).collect())
+    };
+    ["IMAGE_VERSION", "VERSION_ID", "BUILD_ID", "VERSION"]
+        .into_iter()
+        .find_map(value)
+        .ok_or_else(|| Absent::because("/etc/os-release names no version, nor does the agent's configuration (device.software_version)"))
+}
+
+fn up_time(host: &dyn Host) -> Known<u32> {
+    let text = line(host, "/proc/uptime")?;
+    let seconds = text.split(['.', ' ']).next().and_then(|seconds| seconds.parse().ok());
+    seconds.ok_or_else(|| Absent::because(format!("/proc/uptime holds {:?}", short(&text))))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::objects::bench::Bench;
+
+    #[test]
+    fn the_configuration_knows_better_than_the_kernel() {
+        let mut bench = Bench::empty().with(&[
+            ("/proc/device-tree/model", "Example Media EM-HD\0"),
+            ("/proc/device-tree/serial-number", "\0"),
+            ("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
+            ("/sys/class/dmi/id/sys_vendor", "Somebody\n"),
+            ("/etc/os-release", "NAME=stb\nVERSION_ID=\"4.2.1\"\n"),
+            ("/proc/uptime", "86400.99 1.00\n"),
+            ("/proc/sys/kernel/hostname", "stb\n"),
+        ]);
+        bench.facts.device.manufacturer = "Example Media".to_owned();
+        bench.facts.device.oui = "00005E".to_owned();
+        expect![[r#"
+            Manufacturer = Example Media
+            ManufacturerOUI = 00005E
+            ModelName = Example Media EM-HD
+            ProductClass: device.product_class is not in the agent's configuration
+            SerialNumber = 0123456789abcdef0123456789abcdef
+            HardwareVersion: device.hardware_version is not in the agent's configuration, nor in /sys/class/dmi/id/product_version
+            SoftwareVersion = 4.2.1
+            UpTime = 86400
+            HostName = stb
+            ProcessorNumberOfEntries = 1
+        "#]]
+        .assert_eq(&bench.show::<DeviceInfo>());
+    }
+
+    #[test]
+    fn odd_files_give_reasons() {
+        let long = "x".repeat(5000);
+        let bench = Bench::empty().with(&[
+            ("/etc/os-release", "VERSION_ID=\n=\n\"\nVERSIONX=1\n"),
+            ("/proc/uptime", "soon\n"),
+            ("/proc/sys/kernel/hostname", &long),
+        ]);
+        let text = bench.show::<DeviceInfo>();
+        assert!(text.contains("SoftwareVersion: /etc/os-release names no version"), "{text}");
+        assert!(text.contains("UpTime: /proc/uptime holds \"soon\""), "{text}");
+        assert!(text.contains(&format!("HostName = {}\n", "x".repeat(256))), "{text}");
+    }
+}

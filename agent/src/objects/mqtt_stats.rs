@@ -1,0 +1,78 @@
+//! `Device.MQTT.Client.{i}.Stats.`
+
+use line3_proto::value::{Absent, Known};
+use line3_proto::{Fault, Wall, row};
+
+use super::{Found, Object};
+use crate::view::View;
+
+/// `Device.MQTT.Client.{i}.Stats.`
+pub struct MqttStats;
+
+row! {
+    /// The parameters of `Device.MQTT.Client.{i}.Stats.`
+    pub struct Values {
+        /// When the present connection was made, on the box's clock as it is now.
+        BrokerConnectionEstablished: Known<Wall>,
+        /// Publications handed to the broker since the agent started.
+        PublishSent: u64,
+        /// Publications that came from the broker since the agent started.
+        PublishReceived: u64,
+        /// Failed tries to connect, and lost connections, since the agent started.
+        ConnectionErrors: u32,
+        /// How often the agent has connected since it started.
+        X_LINE3_Connections: u32,
+    }
+}
+
+impl Object for MqttStats {
+    const PATH: &'static str = "Device.MQTT.Client.{i}.Stats.";
+    const DOC: &'static str = "How the agent's connection to its broker has fared. There is one client, number 1.";
+    type Row = Values;
+
+    fn read(view: &View<'_>) -> Result<Vec<Found<Values>>, Fault> {
+        let link = &view.facts.link;
+        // The clock that is shown may have jumped since: counted back from now on the one that does not.
+        let since = link.since.map(|since| {
+            let ago = i64::try_from(view.now.mono.since(since).as_millis()).unwrap_or(i64::MAX);
+            Wall(view.now.wall.0.saturating_sub(ago))
+        });
+        let values = Values {
+            BrokerConnectionEstablished: since.ok_or_else(|| Absent::because("the agent has not connected yet")),
+            PublishSent: link.sent,
+            PublishReceived: link.received,
+            // StatsCounter32 begins anew after its end.
+            ConnectionErrors: (link.errors & u64::from(u32::MAX)) as u32,
+            X_LINE3_Connections: link.connections,
+        };
+        Ok(vec![Found::keyed(["1"], values)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::expect;
+
+    use super::*;
+    use crate::objects::bench::Bench;
+
+    #[test]
+    fn it_tells_how_the_link_has_fared() {
+        let mut bench = Bench::empty();
+        assert!(bench.show::<MqttStats>().contains("BrokerConnectionEstablished: the agent has not connected yet\n"));
+        let link = &mut bench.facts.link;
+        (link.since, link.sent, link.received, link.errors) = (Some(bench.now.mono - Duration::from_secs(30)), 5, 6, (1 << 32) + 7);
+        link.connections = 2;
+        expect![[r#"
+            [1]
+            BrokerConnectionEstablished = 2025-12-31T23:59:30Z
+            PublishSent = 5
+            PublishReceived = 6
+            ConnectionErrors = 7
+            X_LINE3_Connections = 2
+        "#]]
+        .assert_eq(&bench.show::<MqttStats>());
+    }
+}
