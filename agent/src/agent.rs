@@ -147,7 +147,8 @@ impl Agent {
         };
         // A box's place in the interval is its own: the same after each restart, spread over the fleet.
         // FNV-1a alone hardly tells serial numbers apart that follow each other; the generator mixes it.
-        let hash = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash =
+            id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let phase = rng::fraction(Rng::new(hash).next_u64());
         let mut agent = Self {
             host,
@@ -289,7 +290,6 @@ impl Agent {
             self.leave();
         }
     }
-
 }
 
 impl Machine for Agent {

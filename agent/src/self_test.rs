@@ -228,7 +228,8 @@ mod tests {
               Status: no time service says in a file whether it set the
                   clock (systemd-timesyncd would)
             25 objects, 9 of them unknown to this box; 31 values
-        "#]].assert_eq(&text);
+        "#]]
+        .assert_eq(&text);
     }
 
     #[test]

@@ -209,8 +209,7 @@ impl Endpoint {
         let expires = remaining.map(|left| now.mono + left);
         let reply = Reply { to: from.clone(), topic: response_topic.unwrap_or_default(), msg_id, expires };
         if self.working.len() >= MAX_WORKING {
-            let fault =
-                Fault::new(code::RESOURCES_EXCEEDED, format!("{MAX_WORKING} requests are being worked on; try again later"));
+            let fault = Fault::new(code::RESOURCES_EXCEEDED, format!("{MAX_WORKING} requests are being worked on; try again later"));
             return self.answer(now, &reply, Err(fault.into()));
         }
         self.working.insert(key);

@@ -29,7 +29,10 @@ pub(crate) fn get(look: &mut Look<'_>, request: &Get) -> Result<GetResp, Fault> 
         bytes += resolved_path_results.iter().map(size).sum::<usize>();
         // The same object can be asked for many times over; it need not all be made before it is found to be too much.
         if bytes > MAX_RECORD {
-            return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("the answer is larger than {MAX_RECORD} bytes; ask for less at a time")));
+            return Err(Fault::new(
+                code::RESOURCES_EXCEEDED,
+                format!("the answer is larger than {MAX_RECORD} bytes; ask for less at a time"),
+            ));
         }
         req_path_results.push(GetRespRequestedPathResult { requested_path: path.clone(), err_code, err_msg, resolved_path_results });
     }

@@ -15,7 +15,8 @@ use super::{Agent, Output};
 use crate::commands::{Afterwards, CommandDef, Progress, Running};
 use crate::view::Request;
 
-/// The most commands under way at once; one more is refused with 7005.
+/// The most asynchronous commands under way at once, and the most synchronous ones; one more is refused with 7005. So a command
+/// can be cancelled however many are under way.
 pub(super) const MAX_JOBS: usize = 16;
 
 /// How often progress is passed on, at most.
@@ -72,7 +73,7 @@ struct Task {
 /// Commands under way.
 #[derive(Default)]
 pub(super) struct Jobs {
-    /// At most [`MAX_JOBS`].
+    /// At most [`MAX_JOBS`] of each kind.
     tasks: Vec<Task>,
     /// Answers that wait for a command under way, so at most as many.
     pub(super) waiting: Vec<Waiting>,
@@ -87,9 +88,9 @@ impl Jobs {
         self.tasks.iter().map(next).min()
     }
 
-    /// Whether no other command can be started.
-    pub(super) fn is_full(&self) -> bool {
-        self.tasks.len() >= MAX_JOBS
+    /// Whether no other command like this one can be started.
+    pub(super) fn is_full(&self, def: &CommandDef) -> bool {
+        self.tasks.iter().filter(|task| task.def.asynchronous == def.asynchronous).count() >= MAX_JOBS
     }
 
     /// A fresh name.

@@ -40,7 +40,8 @@ impl Agent {
     pub(super) fn keep(&mut self, settings: &Settings) -> Result<(), Fault> {
         let lasting = lasting(settings, &self.kept);
         if lasting != self.kept {
-            let failed = |error: String| Fault::new(code::INTERNAL, format!("the settings cannot be written ({error}); nothing was changed"));
+            let failed =
+                |error: String| Fault::new(code::INTERNAL, format!("the settings cannot be written ({error}); what was kept before stays"));
             let bytes = serde_json::to_vec(&lasting).map_err(|error| failed(error.to_string()))?;
             self.host.save(SAVED, &bytes).map_err(|error| failed(error.to_string()))?;
             self.kept = lasting;

@@ -199,7 +199,7 @@ impl Agent {
         }
         // It is over, written down or not; what is left on the flash ends again in the next run.
         if let Err(fault) = self.keep(&self.settings.clone()) {
-            self.trouble(fault.text);
+            self.trouble(format!("a subscription ended and could not be taken off the flash: {}", fault.text));
         }
     }
 }

@@ -193,7 +193,7 @@ impl Agent {
         if self.leaving.is_some() {
             return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("{path} did not run: the box is about to restart")));
         }
-        if self.jobs.is_full() {
+        if self.jobs.is_full(def) {
             return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("{MAX_JOBS} commands are under way; cancel one or try again later")));
         }
         let (progress, afterwards) = (Progress::default(), Rc::default());

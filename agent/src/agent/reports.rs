@@ -108,7 +108,9 @@ impl Agent {
             self.settings.rows(&format!("{path}Parameter.")).filter_map(|(_, args)| args.get("Reference").cloned()).collect();
         let (element, left_out) = self.look(now, |look| element(look, now, &references));
         if left_out > 0 && sequence == 1 {
-            self.trouble(format!("a health report takes {MAX_BYTES} bytes; {left_out} values are left out: report.parameters names too many"));
+            self.trouble(format!(
+                "a health report takes {MAX_BYTES} bytes; {left_out} values are left out: report.parameters names too many"
+            ));
         }
         let Some(profile) = self.reports.profiles.get_mut(index) else { return };
         // Missed intervals (the box slept) are not made up for: a report is of its moment.

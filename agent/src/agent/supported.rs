@@ -1,5 +1,6 @@
 //! GetSupportedDM, GetSupportedProtocol, and the catalogue: what this firmware can show and do.
 
+use line3_proto::Fault;
 use line3_proto::catalogue::{Catalogue, CommandEntry, EventEntry, FieldEntry, ObjectEntry};
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target};
@@ -8,7 +9,6 @@ use line3_proto::usp::{
     CmdType, GetSupportedDm, GetSupportedDmResp, ObjAccessType, ParamAccessType, RequestedObjectResult, SupportedCommandResult,
     SupportedEventResult, SupportedObjectResult, SupportedParamResult, SupportedUniqueKeySet, ValueChangeType,
 };
-use line3_proto::Fault;
 
 use super::get::within_bounds;
 use super::model::{Model, Node, Source};
