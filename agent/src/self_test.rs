@@ -244,7 +244,6 @@ mod tests {
         assert_eq!(known("Device.DeviceInfo.MemoryStatus.").len(), 5, "{}", render(&findings, 120));
         assert!(known("Device.DeviceInfo.ProcessStatus.Process.{i}.").contains(&"CPUTime"), "{}", render(&findings, 120));
         assert!(known("Device.IP.Interface.{i}.IPv4Address.{i}.").contains(&"SubnetMask"), "{}", render(&findings, 120));
-        println!("{}", render(&findings, 120));
     }
 
     /// Every file that a simulated box has.

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use line3_proto::Fault;
 
 use super::{Address, Echo, EchoError, Host, MAX_FILE, MAX_LIST, Space, Wait};
 use files::Moment;
-use model::{mix, unit};
+use model::mix;
 
 mod clock;
 mod files;
 mod flash;
 mod model;
+mod network;
 
 pub use clock::{CountedClock, RealClock, SimClock};
 pub use flash::SimFlash;
@@ -67,13 +68,6 @@ impl SimHost {
 
     fn build(sim: Option<SimBox>, clock: Rc<dyn SimClock>, flash: SimFlash) -> Self {
         let seed = sim.as_ref().map_or(0, |sim| sim.seed);
-        let names = [
-            ("localhost", vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]),
-            ("portal.example", vec![Ipv4Addr::new(203, 0, 113, 10).into()]),
-            ("epg.example", vec![Ipv4Addr::new(203, 0, 113, 11).into()]),
-            ("cdn.example", vec![Ipv4Addr::new(203, 0, 113, 20).into(), Ipv4Addr::new(203, 0, 113, 21).into()]),
-            ("silent.example", vec![Ipv4Addr::new(192, 0, 2, 1).into()]),
-        ];
         Self {
             sim,
             started: clock.elapsed(),
@@ -83,7 +77,7 @@ impl SimHost {
             files: RefCell::default(),
             addresses: RefCell::default(),
             space: Cell::default(),
-            names: RefCell::new(names.map(|(name, addresses)| (name.to_owned(), addresses)).into()),
+            names: RefCell::new(network::names()),
             answerer: RefCell::default(),
             reboots: Cell::default(),
         }
@@ -149,30 +143,6 @@ impl SimHost {
         }
         let mut parents = std::iter::successors(path.rsplit_once('/'), |(parent, _)| parent.rsplit_once('/'));
         parents.any(|(parent, _)| files.get(parent).is_some_and(Option::is_none)).then_some(None)
-    }
-
-    /// The round-trip time to an address, or why there is none. Follows from the box, the address and the number of the try.
-    fn round_trip(&self, to: IpAddr, attempt: u64) -> Result<Duration, EchoError> {
-        let address = match to {
-            IpAddr::V4(v4) => u64::from(v4.to_bits()),
-            IpAddr::V6(v6) => mix(&[(v6.to_bits() >> 64) as u64, v6.to_bits() as u64]),
-        };
-        let seed = self.sim.as_ref().map_or(0, |sim| sim.seed);
-        let chance = unit(mix(&[seed, address, attempt]), 80);
-        let micros = match to {
-            _ if to.is_loopback() => return Ok(Duration::from_micros(40 + (20.0 * chance) as u64)),
-            IpAddr::V4(v4) if v4.octets()[..3] == [192, 0, 2] => return Err(EchoError::Timeout),
-            IpAddr::V4(v4) if v4.octets()[..3] == [198, 51, 100] => return Err(EchoError::NoRoute),
-            IpAddr::V6(v6) if v6.segments()[..2] == [0x2001, 0xDB8] => return Err(EchoError::NoRoute),
-            IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() => 900.0 + 2_000.0 * unit(address, 81),
-            _ => 6_000.0 + 40_000.0 * unit(address, 81),
-        };
-        // A bad cable loses one packet in twelve, a good one next to none.
-        let loss = if self.sim.as_ref().is_some_and(SimBox::has_bad_cable) { 0.08 } else { 0.002 };
-        if unit(mix(&[seed, address, attempt]), 82) < loss {
-            return Err(EchoError::Timeout);
-        }
-        Ok(Duration::from_micros((micros * (1.0 + 0.3 * chance)) as u64))
     }
 }
 
@@ -241,7 +211,8 @@ impl Host for SimHost {
             {
                 return Err(EchoError::Other(format!("there is no interface {interface}")));
             }
-            let answer = self.round_trip(echo.to, mix(&[u64::from(echo.sequence), self.clock.elapsed().as_millis() as u64]));
+            let answer =
+                network::round_trip(self.sim.as_ref(), echo.to, mix(&[u64::from(echo.sequence), self.clock.elapsed().as_millis() as u64]));
             match answer {
                 Ok(time) if time <= echo.timeout => {
                     self.clock.sleep(time).await;
@@ -270,7 +241,7 @@ impl Host for SimHost {
     fn exchange(&self, to: SocketAddr, datagram: Vec<u8>, timeout: Duration) -> Wait<'_, io::Result<Vec<u8>>> {
         Box::pin(async move {
             let answer = self.answerer.borrow().as_ref().and_then(|answerer| answerer(to, &datagram));
-            let time = self.round_trip(to.ip(), mix(&[self.clock.elapsed().as_millis() as u64]));
+            let time = network::round_trip(self.sim.as_ref(), to.ip(), mix(&[self.clock.elapsed().as_millis() as u64]));
             match (answer, time) {
                 (_, Err(EchoError::NoRoute)) => Err(io::ErrorKind::NetworkUnreachable.into()),
                 (Some(mut bytes), Ok(time)) if time <= timeout => {

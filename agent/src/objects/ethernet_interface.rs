@@ -69,7 +69,10 @@ impl Object for Interface {
 /// The kernel gives -1, or fails to read the file, when there is no link.
 fn speed(host: &dyn Host, name: &str) -> Known<u32> {
     let speed: i64 = number(host, &path(name, "speed")).map_err(no_link)?;
-    u32::try_from(speed).ok().filter(|speed| *speed > 0).ok_or_else(|| Absent::because(format!("{name} has no link")))
+    u32::try_from(speed)
+        .ok()
+        .filter(|speed| *speed > 0)
+        .ok_or_else(|| Absent::because(format!("{name} does not tell: it has no link, or is no port with a wire")))
 }
 
 fn duplex(host: &dyn Host, name: &str) -> Known<Duplex> {
@@ -77,7 +80,7 @@ fn duplex(host: &dyn Host, name: &str) -> Known<Duplex> {
     match text.as_str() {
         "full" => Ok(Duplex::Full),
         "half" => Ok(Duplex::Half),
-        "unknown" => Err(Absent::because(format!("{name} has no link"))),
+        "unknown" => Err(Absent::because(format!("{name} does not tell: it has no link, or is no port with a wire"))),
         other => Err(Absent::because(format!("{} holds {:?}", path(name, "duplex"), short(other)))),
     }
 }
@@ -125,7 +128,7 @@ mod tests {
             Status: /sys/class/net/eth1/operstate holds "perhaps"
             Name = eth1
             MACAddress: /sys/class/net/eth1/address is empty
-            CurrentBitRate: eth1 has no link
+            CurrentBitRate: eth1 does not tell: it has no link, or is no port with a wire
             DuplexMode: this box has no /sys/class/net/eth1/duplex (usually: no link)
             X_LINE3_CarrierChanges: this box has no /sys/class/net/eth1/carrier_changes
         "#]]

@@ -129,6 +129,7 @@ mod tests {
             ("/proc/self/smaps", "5589e000-5589f000 r--p 00000000 08:01 1 /x\nSize: 4 kB\nKernelPageSize:        4 kB\n"),
             ("/proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 1 0 0 0 12 30 0 0 20 0 1 0 5 2359296 576 0 0\n"),
             ("/proc/318/stat", "318 (a) b) (c) R 1 1 1 0 -1 0 1 0 0 0 100000000 0 0 0 -51 0 1 0 5 0 5000000000 0\n"),
+            ("/proc/399/stat", "399 (late) Z 1 1 1 0 -1 0 1 0 0 0 0 0 0 0 139 0 1 0 5 0 0 0\n"),
             ("/proc/400/stat", "400 (half"),
             ("/proc/401/stat", "401 (cut) Q 1"),
         ]);
@@ -147,6 +148,13 @@ mod tests {
             Priority = 0
             CPUTime = 1000000000
             State = Running
+            [399]
+            PID = 399
+            Command = late
+            Size = 0
+            Priority = 99
+            CPUTime = 0
+            State = Zombie
             [401]
             PID = 401
             Command = cut
