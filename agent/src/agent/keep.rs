@@ -29,7 +29,7 @@ impl Agent {
         let mut draft = self.settings.clone();
         let response = self.look(now, |look| edit(look, &mut draft, &Editor { by, now }))?;
         if draft != self.settings {
-            self.keep(&draft)?;
+            self.keep(&draft).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
             self.settings = draft;
             self.mind_time_to_live(now);
         }
