@@ -85,7 +85,8 @@ pub(super) struct Open {
 /// A call that has ended.
 pub(super) struct Ended {
     pub(super) box_id: EndpointId,
-    pub(super) state: CallState,
+    /// How it ended, or what was said of that since.
+    pub(super) said: CallState,
     /// How often something more came to light.
     pub(super) evidence: u32,
 }
@@ -128,14 +129,14 @@ impl Calls {
         Some(open)
     }
 
-    fn remember(&mut self, id: &str, box_id: EndpointId, state: CallState) {
+    pub(super) fn remember(&mut self, id: &str, box_id: EndpointId, state: CallState) {
         if self.in_order.len() >= MAX_ENDED
             && let Some(oldest) = self.in_order.pop_front()
         {
             self.ended.remove(&oldest);
         }
         self.in_order.push_back(id.to_owned());
-        self.ended.insert(id.to_owned(), Ended { box_id, state, evidence: 0 });
+        self.ended.insert(id.to_owned(), Ended { box_id, said: state, evidence: 0 });
     }
 
     /// The open calls of a box, in the order they were made.

@@ -98,13 +98,16 @@ impl Fleet {
 
     /// A box has given a page of its catalogue.
     pub(super) fn page(&mut self, now: Now, id: &EndpointId, outputs: &BTreeMap<String, String>) {
-        let Some(Lesson::Pages { digest: told, so_far, by }) = self.boxes.get_mut(id).and_then(|known| known.lesson.as_mut()) else { return };
+        let Some(Lesson::Pages { digest: told, so_far, by }) = self.boxes.get_mut(id).and_then(|known| known.lesson.as_mut()) else {
+            return;
+        };
         let total = outputs.get("Total").and_then(|total| total.parse::<usize>().ok()).unwrap_or(0);
         let data = outputs.get("Data").map_or("", String::as_str);
         so_far.push_str(data);
         if data.is_empty() || total > MAX_CATALOGUE || so_far.len() > total || *by <= now.mono {
             let (most, takes) = (MAX_CATALOGUE, TAKES.as_secs());
-            let words = format!("{id} gives a catalogue that is not of the size it says, larger than {most} bytes, or takes longer than {takes} s");
+            let words =
+                format!("{id} gives a catalogue that is not of the size it says, larger than {most} bytes, or takes longer than {takes} s");
             return self.give_up(now, id, &words);
         }
         if so_far.len() < total {
@@ -143,10 +146,13 @@ impl Fleet {
         self.catalogues.known.insert(digest.to_owned(), Arc::clone(catalogue));
         for id in boxes {
             let Some(known) = self.boxes.get_mut(&id) else { continue };
+            let news = known.row.catalogue.as_deref() != Some(digest);
             known.row.catalogue = Some(digest.to_owned());
             let missing = std::mem::take(&mut known.to_add);
             self.out.push_back(Output::Knows { box_id: id.clone(), catalogue: Arc::clone(catalogue) });
-            self.changed(&id);
+            if news {
+                self.changed(&id);
+            }
             self.subscribe(now, &id, missing);
         }
     }

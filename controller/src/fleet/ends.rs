@@ -158,10 +158,11 @@ impl Fleet {
         }
     }
 
-    /// Something was said of a call that has ended. What it ended with is no news.
+    /// Something was said of a call that has ended. What was said before is no news.
     fn evidence(&mut self, from: &EndpointId, id: &str, state: CallState, words: &str) {
         let Some(ended) = self.calls.ended.get_mut(id) else { return };
-        if ended.box_id == *from && ended.state != state && ended.evidence < MAX_EVIDENCE {
+        if ended.box_id == *from && ended.said != state && ended.evidence < MAX_EVIDENCE {
+            ended.said = state;
             ended.evidence += 1;
             let words = clean(&format!("after its end, {from} said: {words}"), MAX_WORDS);
             self.out.push_back(Output::Evidence { call: id.to_owned(), words });

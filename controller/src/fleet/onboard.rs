@@ -180,6 +180,7 @@ impl Fleet {
         }
         known.row.boot_id = value(BOOT_ID);
         known.to_add = missing;
+        self.changed(id);
         match digest {
             None => {
                 let request = GetSupportedDm {
@@ -194,7 +195,6 @@ impl Fleet {
             }
             Some(digest) => self.find_catalogue(now, id, digest),
         }
-        self.changed(id);
     }
 
     /// Makes a box tell what becomes of commands, before the first command is sent.
