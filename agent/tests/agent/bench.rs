@@ -61,10 +61,6 @@ impl Bench {
         Self::with(|_| ())
     }
 
-    pub(crate) fn system() -> Self {
-        Self::with(|config| config.reboot = RebootMode::System)
-    }
-
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         commands::forget();
         let mut config = Config::parse("").unwrap();

@@ -57,6 +57,7 @@ fn only_who_subscribed_is_told() {
     let mut bench = Bench::new();
     let said = bench.play("0s up\n1s < Operate Device.X_LINE3_Test.Work() Seconds=1\n9s end");
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #1 OperateResp Device.X_LINE3_Test.Work() as Device.LocalAgent.Request.1.
     "#]]
@@ -124,6 +125,7 @@ fn keys_have_a_bound() {
          2s < Operate Device.X_LINE3_Test.Work() Seconds=1 id={long}",
     ));
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #1 Error 7004 command_key takes at most 256 bytes, not 257
         2s > #2 Error 7004 X_LINE3_CallId takes at most 256 bytes, not 257

@@ -25,10 +25,12 @@ fn the_connect_record_is_first_on_every_connection() {
          5s up",
     );
     expect![[r#"
+        2s log connected to the broker
         2s > connect RUN.1 usp/agent/proto::sim-1
         2s > Notify cpe-1: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=restart-agent X_LINE3_RunID=RUN
         2s > #2 GetSupportedProtocolResp 1.0,1.1,1.2,1.3,1.4
         3s log the cable is out
+        5s log connected to the broker
         5s > connect RUN.2 usp/agent/proto::sim-1
         5s > #3 GetSupportedProtocolResp 1.0,1.1,1.2,1.3,1.4
     "#]].assert_eq(&said);
@@ -105,6 +107,7 @@ fn an_absent_value_is_left_out_or_named_with_its_reason() {
          2s < Get Device.X_LINE3_Absent.[Path~=\"Device.DeviceInfo.MemoryStatus.Free\"].Reason",
     );
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #1 GetResp Device.DeviceInfo.MemoryStatus. FreePersistent=162201 TotalPersistent=245760
         1s > #1 GetResp Device.DeviceInfo.MemoryStatus.Free: 7800 Device.DeviceInfo.MemoryStatus.Free: this box has no /proc/meminfo
@@ -124,6 +127,7 @@ fn a_reference_never_leads_in_circles() {
          1s < Get Device.LocalAgent.Subscription.1.ReferenceList#1+.ID",
     );
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #2 GetResp Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: 7026 Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: ReferenceList is Device.LocalAgent.Subscription.1.ReferenceList#1+., which names no single object
     "#]].assert_eq(&said);
@@ -156,6 +160,7 @@ fn instance_numbers_are_those_of_the_box_and_stay() {
     let instances = "< GetInstances Device.Ethernet.Interface.";
     let before = bench.play(&format!("0s up\n1s {instances}"));
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #1 GetInstancesResp Device.Ethernet.Interface.1. Name=eth0
     "#]]
