@@ -165,9 +165,8 @@ mod tests {
 
     #[test]
     fn of_a_long_result_that_is_kept_which_fits() {
-        let args = |sizes: &[usize]| -> Args {
-            sizes.iter().enumerate().map(|(index, size)| (format!("A{index}"), "x".repeat(*size))).collect()
-        };
+        let args =
+            |sizes: &[usize]| -> Args { sizes.iter().enumerate().map(|(index, size)| (format!("A{index}"), "x".repeat(*size))).collect() };
         let kept = |sizes: &[usize]| match ended(&Ok(args(sizes))) {
             Stage::Ended(Ok(args)) => args.into_keys().collect::<Vec<_>>().join(" "),
             other => panic!("{other:?}"),
