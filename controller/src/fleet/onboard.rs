@@ -259,7 +259,7 @@ impl Fleet {
             known.row.catalogue = Some(digest.to_owned());
             known.lesson = None;
             let missing = std::mem::take(&mut known.to_add);
-            self.out.push_back(Output::Knows { box_id: id.clone(), catalogue: Arc::clone(&catalogue) });
+            self.out.push_back(Output::Knows { box_id: id.clone(), catalogue: Arc::clone(&catalogue), ready: false });
             self.changed(id);
             self.subscribe(now, id, missing);
         }
@@ -316,6 +316,9 @@ impl Fleet {
         if let Some(known) = self.boxes.get_mut(id) {
             known.ready = true;
             known.lesson = None;
+            if let Some(catalogue) = known.catalogue.clone() {
+                self.out.push_back(Output::Knows { box_id: id.clone(), catalogue, ready: true });
+            }
         }
         self.send_queued(now, id);
     }
