@@ -89,6 +89,7 @@ impl Progress {
 pub type Running = Pin<Box<dyn Future<Output = Result<Args, Fault>>>>;
 
 /// A Command as the engine handles it.
+#[derive(Clone, Copy)]
 pub struct CommandDef {
     /// [`Command::PATH`].
     pub path: &'static str,

@@ -46,6 +46,8 @@ pub trait Object {
     const DOC: &'static str;
     /// The sets of parameters that are unique in the table (none for an object that is no table).
     const KEYS: &'static [&'static [&'static str]] = &[];
+    /// Whether the key of a row is its instance number: the agent counts these rows itself.
+    const NUMBERED: bool = false;
     /// Its parameters.
     type Row: Row;
     /// Looks. An object that is no table, in no table, gives one row; a table gives a row an instance. A fault says that
@@ -91,6 +93,8 @@ pub struct ObjectDef {
     pub doc: &'static str,
     /// [`Object::KEYS`].
     pub keys: &'static [&'static [&'static str]],
+    /// [`Object::NUMBERED`].
+    pub numbered: bool,
     /// Its fields.
     pub fields: &'static [Field],
     /// [`Object::read`].
@@ -101,7 +105,7 @@ impl ObjectDef {
     /// The definition of an Object, for [`OBJECTS`].
     #[must_use]
     pub const fn of<O: Object>() -> Self {
-        Self { path: O::PATH, doc: O::DOC, keys: O::KEYS, fields: O::Row::FIELDS, read: read_any::<O> }
+        Self { path: O::PATH, doc: O::DOC, keys: O::KEYS, numbered: O::NUMBERED, fields: O::Row::FIELDS, read: read_any::<O> }
     }
 }
 

@@ -7,13 +7,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::fault::Fault;
+use crate::fault::{Fault, code};
 use crate::link::{Publication, QoS};
 use crate::machine::{Machine, Mono, Now};
 use crate::record::{self, Content, Rejected};
 use crate::rng::Rng;
 use crate::topic::{EndpointId, Topic, reply_topic};
-use crate::usp::{Msg, MsgContent, ParamError, Request, Response};
+use crate::usp::{Msg, MsgContent, Request, Response};
+
+mod types;
+
+pub use types::{Ask, Input, Output, Refusal, Reply, Tag};
 
 /// The content type of a USP record in MQTT (R-MQTT.27).
 pub const CONTENT_TYPE: &str = "usp.msg";
@@ -28,6 +32,9 @@ pub const MAX_WORKING: usize = 256;
 /// An answer is worth delivering this long, where the request did not say.
 const ANSWER_EXPIRY: Duration = Duration::from_secs(300);
 
+/// No question is asked again sooner than this, whatever its [`Backoff`] says.
+const SOONEST: Duration = Duration::from_millis(100);
+
 /// On which side of the wire an endpoint stands: where it can be answered.
 #[derive(Clone, Debug)]
 pub enum Side {
@@ -40,135 +47,16 @@ pub enum Side {
     },
 }
 
-/// What an asker calls a question.
-pub type Tag = u64;
-
-/// Where the answer to a received request goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    to: EndpointId,
-    topic: String,
-    msg_id: String,
-    expires: Option<Mono>,
-}
-
-/// A refusal: the fault, and which parameters are to blame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What went wrong.
-    pub fault: Fault,
-    /// With which parameters.
-    pub params: Vec<ParamError>,
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self { fault, params: Vec::new() }
-    }
-}
-
-/// A question to another endpoint.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// What the asker calls it.
-    pub tag: Tag,
-    /// Whom.
-    pub to: EndpointId,
-    /// On which topic it listens.
-    pub topic: String,
-    /// What.
-    pub request: Request,
-    /// Whether an answer will come (a Notify without `send_resp` has none).
-    pub answered: bool,
-    /// After this long it is over, and the broker does not deliver it any more; `None`: never.
-    pub expires: Option<Duration>,
-    /// How to ask again while no answer comes; `None`: once.
-    pub again: Option<Backoff>,
-}
-
-/// What can happen to an endpoint.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A publication came.
-    Received(Publication),
-    /// Ask another endpoint.
-    Ask(Ask),
-    /// Answer a request.
-    Answer(Reply, Result<Response, Refusal>),
-    /// A request is done and gets no answer.
-    Done(Reply),
-    /// No answer to this question is wanted any more.
-    Forget(Tag),
-    /// Time has passed.
-    Tick,
-}
-
-/// What an endpoint wants done, or has to tell.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Carry this to the link.
-    Publish(Publication),
-    /// Somebody asks. Answer by [`Input::Answer`].
-    Asked {
-        /// Who.
-        from: EndpointId,
-        /// Where the answer goes.
-        reply: Reply,
-        /// What.
-        request: Request,
-        /// How long the sender thought it worth delivering, less the time it took.
-        remaining: Option<Duration>,
-    },
-    /// The answer to a question.
-    Answered {
-        /// Which question.
-        tag: Tag,
-        /// Who answered.
-        from: EndpointId,
-        /// What.
-        answer: Result<Response, Refusal>,
-    },
-    /// No answer came in time; what was asked may still have been done.
-    Unanswered {
-        /// Which question.
-        tag: Tag,
-        /// Who did not answer.
-        to: EndpointId,
-    },
-    /// Another endpoint says that it is there.
-    Connected {
-        /// Who.
-        from: EndpointId,
-        /// Its connection: the [`CONNECTION`] property.
-        connection: Option<String>,
-        /// Where it listens.
-        topic: Option<String>,
-    },
-    /// Another endpoint says that it goes, or its broker says so for it (Will).
-    Disconnected {
-        /// Who.
-        from: EndpointId,
-        /// Its connection: the [`CONNECTION`] property.
-        connection: Option<String>,
-        /// Why.
-        reason: String,
-    },
-    /// Something was received that means nothing here, for the log.
-    Ignored {
-        /// On which topic.
-        topic: String,
-        /// Why it means nothing.
-        why: String,
-    },
-}
-
 /// A question on its way.
 struct Question {
     tag: Tag,
     to: EndpointId,
     publication: Publication,
     expires: Option<Mono>,
+    /// How to ask again, and how often it was asked.
     again: Option<(Backoff, u32)>,
+    /// Its place on the agenda.
+    due: Option<Mono>,
 }
 
 /// One USP endpoint.
@@ -185,6 +73,7 @@ pub struct Endpoint {
     agenda: BTreeSet<(Mono, String)>,
     /// Requests of others that were not answered yet, to pass over their duplicates (MSG.4). At most [`MAX_WORKING`].
     working: BTreeSet<(EndpointId, String)>,
+    reachable: bool,
     out: VecDeque<Output>,
 }
 
@@ -201,6 +90,7 @@ impl Endpoint {
             questions: BTreeMap::new(),
             agenda: BTreeSet::new(),
             working: BTreeSet::new(),
+            reachable: true,
             out: VecDeque::new(),
         }
     }
@@ -319,8 +209,7 @@ impl Endpoint {
         let expires = remaining.map(|left| now.mono + left);
         let reply = Reply { to: from.clone(), topic: response_topic.unwrap_or_default(), msg_id, expires };
         if self.working.len() >= MAX_WORKING {
-            let fault =
-                Fault::new(crate::fault::code::RESOURCES_EXCEEDED, format!("{MAX_WORKING} requests are being worked on; try again later"));
+            let fault = Fault::new(code::RESOURCES_EXCEEDED, format!("{MAX_WORKING} requests are being worked on; try again later"));
             return self.answer(now, &reply, Err(fault.into()));
         }
         self.working.insert(key);
@@ -334,7 +223,9 @@ impl Endpoint {
             return self.out.push_back(Output::Ignored { topic: topic.to_owned(), why });
         }
         if let Some(question) = self.questions.remove(msg_id) {
-            self.agenda.retain(|(_, id)| id != msg_id);
+            if let Some(due) = question.due {
+                self.agenda.remove(&(due, msg_id.to_owned()));
+            }
             self.out.push_back(Output::Answered { tag: question.tag, from, answer });
         }
     }
@@ -343,49 +234,69 @@ impl Endpoint {
         self.asked += 1;
         let msg_id = format!("{}-{}", self.run, self.asked);
         let payload = record::seal(&self.me, &ask.to, &Msg::request(&msg_id, ask.request));
+        if payload.len() > record::MAX_RECORD {
+            let text = format!("not sent: the request has {} bytes, more than the {} that can be", payload.len(), record::MAX_RECORD);
+            let answer = Err(Fault::new(code::RESOURCES_EXCEEDED, text).into());
+            return self.out.push_back(Output::Answered { tag: ask.tag, from: ask.to, answer });
+        }
         let mut publication = self.publication(&ask.topic, &ask.to, payload);
         publication.expiry = ask.expires;
-        self.out.push_back(Output::Publish(publication.clone()));
         if !ask.answered {
-            return;
+            return self.out.push_back(Output::Publish(publication));
         }
-        let question = Question {
+        let mut question = Question {
             tag: ask.tag,
             to: ask.to,
             publication,
             expires: ask.expires.map(|time| now.mono + time),
             again: ask.again.map(|backoff| (backoff, 0)),
+            due: None,
         };
-        self.schedule(now, msg_id, question);
+        if self.reachable {
+            self.send(now, msg_id, question);
+        } else {
+            question.due = Some(now.mono);
+            self.keep(msg_id, question);
+        }
     }
 
-    /// Puts a question on the agenda: when to ask again, or when it is over, whichever is first.
-    fn schedule(&mut self, now: Now, msg_id: String, mut question: Question) {
+    /// Sends a question, and plans when to ask again or when it is over, whichever is first.
+    fn send(&mut self, now: Now, msg_id: String, mut question: Question) {
+        self.out.push_back(Output::Publish(question.publication.clone()));
         let random = self.rng.next_u64();
         let again = question.again.as_mut().map(|(backoff, tries)| {
-            *tries += 1;
-            now.mono + backoff.delay(*tries, random)
+            *tries = tries.saturating_add(1);
+            now.mono + backoff.delay(*tries, random).max(SOONEST)
         });
-        if let Some(when) = [again, question.expires].into_iter().flatten().min() {
-            self.agenda.insert((when, msg_id.clone()));
+        question.due = [again, question.expires].into_iter().flatten().min();
+        self.keep(msg_id, question);
+    }
+
+    fn keep(&mut self, msg_id: String, question: Question) {
+        if let Some(due) = question.due {
+            self.agenda.insert((due, msg_id.clone()));
         }
         self.questions.insert(msg_id, question);
     }
 
     fn tick(&mut self, now: Now) {
-        while let Some((when, _)) = self.agenda.first()
-            && *when <= now.mono
-            && let Some((_, msg_id)) = self.agenda.pop_first()
-            && let Some(mut question) = self.questions.remove(&msg_id)
+        let mut later = Vec::new();
+        while let Some((due, _)) = self.agenda.first()
+            && *due <= now.mono
+            && let Some((due, msg_id)) = self.agenda.pop_first()
         {
+            let Some(mut question) = self.questions.remove(&msg_id) else { continue };
             if question.expires.is_some_and(|expires| expires <= now.mono) {
                 self.out.push_back(Output::Unanswered { tag: question.tag, to: question.to });
-                continue;
+            } else if self.reachable {
+                question.publication.expiry = question.expires.map(|expires| expires.since(now.mono));
+                self.send(now, msg_id, question);
+            } else {
+                later.push((due, msg_id.clone()));
+                self.questions.insert(msg_id, question);
             }
-            question.publication.expiry = question.expires.map(|expires| expires.since(now.mono));
-            self.out.push_back(Output::Publish(question.publication.clone()));
-            self.schedule(now, msg_id, question);
         }
+        self.agenda.extend(later);
     }
 
     fn answer(&mut self, now: Now, reply: &Reply, answer: Result<Response, Refusal>) {
@@ -405,7 +316,7 @@ impl Endpoint {
                 payload.len(),
                 record::MAX_RECORD
             );
-            let fault = Fault::new(crate::fault::code::RESOURCES_EXCEEDED, text);
+            let fault = Fault::new(code::RESOURCES_EXCEEDED, text);
             payload = record::seal(&self.me, &reply.to, &Msg::error(&reply.msg_id, &fault, Vec::new()));
         }
         let mut publication = self.publication(&reply.topic, &reply.to, payload);
@@ -431,6 +342,10 @@ impl Machine for Endpoint {
                 questions.retain(|_, question| question.tag != tag);
                 self.agenda.retain(|(_, id)| questions.contains_key(id));
             }
+            Input::Reachable(reachable) => {
+                self.reachable = reachable;
+                self.tick(now);
+            }
             Input::Tick => self.tick(now),
         }
     }
@@ -440,6 +355,9 @@ impl Machine for Endpoint {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        self.agenda.first().map(|(when, _)| *when)
+        if self.reachable {
+            return self.agenda.first().map(|(due, _)| *due);
+        }
+        self.questions.values().filter_map(|question| question.expires).min()
     }
 }

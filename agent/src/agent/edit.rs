@@ -16,7 +16,8 @@ use line3_proto::usp::{
 use line3_proto::{Fault, Now};
 
 use super::get::within_bounds;
-use super::model::{Look, Source, is_object};
+use super::look::{Look, is_object};
+use super::model::Source;
 use crate::settings::{SettingDef, Settings};
 
 /// Who edits, and when.
@@ -115,11 +116,8 @@ pub(crate) fn add(look: &mut Look<'_>, draft: &mut Settings, request: &Add, edit
     within_bounds(request.create_objs.len())?;
     let mut results = Vec::new();
     for object in &request.create_objs {
-        let wishes: Vec<Wish<'_>> =
-            object.param_settings.iter().map(|s| Wish { name: &s.param, value: &s.value, required: s.required }).collect();
-        let tables = creatable_tables(look, object);
-        let created = match tables {
-            Ok(tables) => tables.into_iter().map(|(table, def)| (create(draft, def, &table, &wishes, editor), table)).collect(),
+        let created = match creatable_tables(look, object) {
+            Ok(tables) => tables.into_iter().map(|(table, def)| (create(draft, def, &table, object, editor), table)).collect(),
             Err(fault) => vec![(Err(Denied::from(fault)), object.obj_path.clone())],
         };
         for (created, table) in created {
@@ -155,7 +153,7 @@ fn create(
     draft: &mut Settings,
     def: &'static SettingDef,
     table: &str,
-    wishes: &[Wish<'_>],
+    object: &CreateObject,
     editor: &Editor<'_>,
 ) -> Result<AddRespOperationSuccess, Denied> {
     if draft.rows(table).count() >= def.max_rows {
@@ -165,7 +163,11 @@ fn create(
         )
         .into());
     }
-    let Granted { values, faults } = grant(def, &Args::new(), wishes)?;
+    // A unique key that is given counts as required (R-ADD.5).
+    let is_key = |name: &str| def.keys.iter().any(|key| key.contains(&name));
+    let wishes = object.param_settings.iter().map(|s| Wish { name: &s.param, value: &s.value, required: s.required || is_key(&s.param) });
+    let wishes: Vec<Wish<'_>> = wishes.collect();
+    let Granted { values, faults } = grant(def, &Args::new(), &wishes)?;
     let path = draft.add(table, values);
     let made = draft.instances.get_mut(&path).map_or(Ok(()), |values| (def.complete)(values, &path, editor.by, editor.now));
     let values = draft.instances.get(&path).cloned().unwrap_or_default();

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use line3_proto::Fault;
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target};
+use line3_proto::record::MAX_RECORD;
 use line3_proto::usp::{
     CurrInstance, Get, GetInstances, GetInstancesResp, GetInstancesRespRequestedPathResult, GetResp, GetRespRequestedPathResult,
     ResolvedPathResult,
 };
 
-use super::model::{Look, Row};
+use super::look::{Look, Row};
 
 /// The most paths in one request; a longer list is refused with 7004.
 pub(crate) const MAX_PATHS: usize = 256;
@@ -18,16 +19,28 @@ pub(crate) const MAX_PATHS: usize = 256;
 /// Answers a Get: a result for each path, a fault in one touching no other (R-GET.1).
 pub(crate) fn get(look: &mut Look<'_>, request: &Get) -> Result<GetResp, Fault> {
     within_bounds(request.param_paths.len())?;
-    let result = |path: &String| {
+    let (mut req_path_results, mut bytes) = (Vec::new(), 0);
+    for path in &request.param_paths {
         let found = Path::parse(path).and_then(|parsed| values(look, &parsed, request.max_depth));
-        let (err, resolved_path_results) = match found {
-            Ok(found) => (None, found),
-            Err(fault) => (Some(as_get(fault)), Vec::new()),
+        let (err_code, err_msg, resolved_path_results) = match found.map_err(as_get) {
+            Ok(found) => (0, String::new(), found),
+            Err(fault) => (fault.code, fault.text, Vec::new()),
         };
-        let (err_code, err_msg) = err.map_or((0, String::new()), |fault| (fault.code, fault.text));
-        GetRespRequestedPathResult { requested_path: path.clone(), err_code, err_msg, resolved_path_results }
-    };
-    Ok(GetResp { req_path_results: request.param_paths.iter().map(result).collect() })
+        bytes += resolved_path_results.iter().map(size).sum::<usize>();
+        // The same object can be asked for many times over; it need not all be made before it is found to be too much.
+        if bytes > MAX_RECORD {
+            return Err(Fault::new(
+                code::RESOURCES_EXCEEDED,
+                format!("the answer is larger than {MAX_RECORD} bytes; ask for less at a time"),
+            ));
+        }
+        req_path_results.push(GetRespRequestedPathResult { requested_path: path.clone(), err_code, err_msg, resolved_path_results });
+    }
+    Ok(GetResp { req_path_results })
+}
+
+fn size(result: &ResolvedPathResult) -> usize {
+    result.resolved_path.len() + result.result_params.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
 }
 
 pub(crate) fn within_bounds(paths: usize) -> Result<(), Fault> {

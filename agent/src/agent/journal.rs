@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 use std::io;
 
-use line3_proto::Fault;
+use line3_proto::fault::code;
 use line3_proto::row::Args;
+use line3_proto::{Fault, catalogue};
 use serde::{Deserialize, Serialize};
 
 use crate::host::Host;
@@ -13,8 +14,15 @@ use crate::host::Host;
 /// The name it is kept under.
 const NAME: &str = "journal";
 
-/// The most calls remembered; beyond it the oldest ended one is forgotten. At a few repairs a day that is weeks.
+/// The most calls remembered; beyond it the oldest ended one is forgotten. At a few repairs a day that is weeks. More than can
+/// be under way at once, so there always is an ended one.
 const MAX_ENTRIES: usize = 64;
+
+/// The most bytes kept; beyond it the oldest ended calls are forgotten.
+const MAX_BYTES: usize = 128 * 1024;
+
+/// The most bytes kept of a call's output arguments; of a longer result those are kept that fit.
+const MAX_RESULT: usize = 2048;
 
 /// Who called, and the caller's name for the call: a key that never comes twice but for a repeat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +36,9 @@ pub(crate) struct CallKey {
 /// How far a call is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
-    /// It was about to run. Found after a restart: nobody can tell how far it came.
-    Begun {
-        /// In which run of the agent.
-        run: String,
-    },
-    /// Its answer is out, and the box restarts.
+    /// It was about to run.
+    Begun,
+    /// Its answer is on its way, and then the box restarts.
     Rebooting {
         /// The kernel's boot id before; empty: unknown.
         boot_id: String,
@@ -45,9 +50,11 @@ pub(crate) enum Stage {
 /// A call that acts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
+    /// Its name in the journal.
+    pub(crate) serial: u64,
     /// Its key; `None`: another USP controller's, which names none.
     pub(crate) key: Option<CallKey>,
-    /// The command's path.
+    /// The command's concrete path.
     pub(crate) command: String,
     /// The controller's command key.
     pub(crate) command_key: String,
@@ -58,50 +65,73 @@ pub(crate) struct Entry {
 /// What is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Journal {
-    /// The kernel's boot id at the last start of the agent.
+    /// The kernel's boot id at the last boot that was told.
     pub(crate) boot_id: String,
-    /// The firmware at the last start of the agent.
+    /// The firmware at that boot.
     pub(crate) software_version: String,
-    /// The calls, oldest first.
+    /// The calls, oldest first. At most [`MAX_ENTRIES`].
     pub(crate) entries: VecDeque<Entry>,
 }
 
 impl Journal {
-    /// What was kept, or an empty journal with what is wrong with the one that was.
+    /// What was kept, or an empty journal with what is wrong with the one that was. What had begun then has ended: nobody can
+    /// tell how far it came.
     pub(crate) fn load(host: &dyn Host) -> (Self, Option<String>) {
-        match host.load(NAME) {
-            Ok(None) => (Self::default(), None),
+        let lost = |error: String| (Self::default(), Some(format!("the journal is lost ({error}); a repair of before may run again")));
+        let mut journal = match host.load(NAME) {
+            Ok(None) => Self::default(),
             Ok(Some(bytes)) => match serde_json::from_slice(&bytes) {
-                Ok(journal) => (journal, None),
-                Err(error) => (Self::default(), Some(format!("the journal is not readable ({error}); a repair of before may run again"))),
+                Ok(journal) => journal,
+                Err(error) => return lost(error.to_string()),
             },
-            Err(error) => (Self::default(), Some(format!("the journal is lost ({error}); a repair of before may run again"))),
+            Err(error) => return lost(error.to_string()),
+        };
+        for entry in journal.entries.iter_mut().filter(|entry| entry.stage == Stage::Begun) {
+            entry.stage = lost_call(&entry.command, "the agent was stopped while this call ran, and cannot tell how far it came");
         }
+        (journal, None)
     }
 
     /// Keeps it. A failure means that nothing may be done that must not be done twice.
-    pub(crate) fn save(&self, host: &dyn Host) -> io::Result<()> {
-        host.save(NAME, &serde_json::to_vec(self).map_err(io::Error::other)?)
-    }
-
-    /// The call of this key.
-    pub(crate) fn find(&self, key: &CallKey) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.key.as_ref() == Some(key))
-    }
-
-    /// Adds a call that is about to run.
-    pub(crate) fn begin(&mut self, entry: Entry) {
-        while self.entries.len() >= MAX_ENTRIES {
-            let ended = self.entries.iter().position(|entry| matches!(entry.stage, Stage::Ended(_)));
-            self.entries.remove(ended.unwrap_or(0));
+    pub(crate) fn save(&mut self, host: &dyn Host) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(self).map_err(io::Error::other)?;
+        while bytes.len() > MAX_BYTES && self.forget() {
+            bytes = serde_json::to_vec(self).map_err(io::Error::other)?;
         }
-        self.entries.push_back(entry);
+        host.save(NAME, &bytes)
+    }
+
+    /// Forgets the oldest call that has ended, if any has.
+    fn forget(&mut self) -> bool {
+        let ended = self.entries.iter().position(|entry| matches!(entry.stage, Stage::Ended(_)));
+        ended.and_then(|index| self.entries.remove(index)).is_some()
+    }
+
+    /// This very call of this very command instance, if it came before. A key that names another command is refused.
+    pub(crate) fn find(&self, key: &CallKey, command: &str) -> Result<Option<&Entry>, Fault> {
+        let mut same = self.entries.iter().filter(|entry| entry.key.as_ref() == Some(key));
+        let template = catalogue::template(command);
+        if let Some(other) = same.clone().find(|entry| catalogue::template(&entry.command) != template) {
+            let text = format!("{command}: the call id {:?} was used before, for {}", key.call_id, other.command);
+            return Err(Fault::new(code::INVALID_ARGUMENTS, text));
+        }
+        Ok(same.find(|entry| entry.command == command))
+    }
+
+    /// Writes down a call that is about to run, and gives its name. If that fails nothing has changed.
+    pub(crate) fn begin(&mut self, host: &dyn Host, key: Option<CallKey>, command: &str, command_key: &str) -> io::Result<u64> {
+        let before = self.clone();
+        while self.entries.len() >= MAX_ENTRIES && self.forget() {}
+        let serial = self.entries.back().map_or(1, |entry| entry.serial.saturating_add(1));
+        let (command, command_key) = (command.to_owned(), command_key.to_owned());
+        self.entries.push_back(Entry { serial, key, command, command_key, stage: Stage::Begun });
+        self.save(host).inspect_err(|_| *self = before)?;
+        Ok(serial)
     }
 
     /// Says how far a call is.
-    pub(crate) fn advance(&mut self, command_key: &str, key: Option<&CallKey>, stage: Stage) {
-        let entry = self.entries.iter_mut().rev().find(|entry| entry.key.as_ref() == key && entry.command_key == command_key);
-        if let Some(entry) = entry {
+    pub(crate) fn advance(&mut self, serial: u64, stage: Stage) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.serial == serial) {
             entry.stage = stage;
         }
     }
@@ -109,5 +139,19 @@ impl Journal {
 
 /// The end of a call as it is kept.
 pub(crate) fn ended(result: &Result<Args, Fault>) -> Stage {
-    Stage::Ended(result.clone().map_err(|fault| (fault.code, fault.text)))
+    let mut room = MAX_RESULT;
+    let mut fits = |name: &str, value: &str| {
+        let left = room.checked_sub(name.len() + value.len());
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    Stage::Ended(match result {
+        Ok(args) => Ok(args.iter().filter(|(name, value)| fits(name, value)).map(|(n, v)| (n.clone(), v.clone())).collect()),
+        Err(fault) => Err((fault.code, fault.text.chars().take(MAX_RESULT / 4).collect())),
+    })
+}
+
+/// The end of a call of which nobody can tell whether it ran.
+pub(crate) fn lost_call(command: &str, why: &str) -> Stage {
+    Stage::Ended(Err((code::CALL_LOST, format!("{command}: {why}"))))
 }

@@ -1,5 +1,6 @@
 //! Notifications: who is told what happened. Boot!, progress and the end of asynchronous commands.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use line3_proto::backoff::Backoff;
@@ -158,9 +159,9 @@ impl Agent {
         let subscriptions: Vec<Args> = self.settings.rows(TABLE).map(|(_, args)| args).filter(wanted).cloned().collect();
         for subscription in subscriptions {
             let value = |name: &str| subscription.get(name).map_or("", String::as_str);
-            let Some(to) = self.recipient(value("Recipient")) else { continue };
+            let Some(to) = self.recipient(&format!("{}.", value("Recipient"))) else { continue };
             if self.endpoint.waiting() >= MAX_WAITING {
-                self.trouble(format!("{MAX_WAITING} notifications wait for an answer; one of {} was dropped", what.path()));
+                self.log(format!("{MAX_WAITING} notifications wait for an answer; one of {} was dropped", what.path()));
                 continue;
             }
             let (retry, expiration) = (value("NotifRetry") == "true", u64::read(value("NotifExpiration")).unwrap_or(0));
@@ -178,29 +179,39 @@ impl Agent {
         }
     }
 
-    /// When the next subscription ends by its `TimeToLive`. They are counted from when this run of the agent first knew them.
-    pub(super) fn next_end(&self) -> Option<Mono> {
-        self.subscriptions_end.values().min().copied()
-    }
-
     /// Notes when each subscription ends, and removes those that have.
     pub(super) fn mind_time_to_live(&mut self, now: Now) {
-        let rows: Vec<(String, u64)> = self
-            .settings
-            .rows(TABLE)
-            .filter_map(|(path, args)| Some((path.to_owned(), u64::read(args.get("TimeToLive")?).filter(|secs| *secs > 0)?)))
-            .collect();
-        self.subscriptions_end.retain(|path, _| rows.iter().any(|(row, _)| row == path));
+        let time_to_live = |args: &Args| u64::read(args.get("TimeToLive")?).filter(|secs| *secs > 0);
+        let rows: BTreeMap<String, u64> =
+            self.settings.rows(TABLE).filter_map(|(path, args)| Some((path.to_owned(), time_to_live(args)?))).collect();
+        // A TimeToLive that was set anew counts anew.
+        self.endings.0.retain(|path, (secs, _)| rows.get(path) == Some(secs));
         for (path, secs) in rows {
-            let ends = *self.subscriptions_end.entry(path.clone()).or_insert(now.mono + Duration::from_secs(secs));
-            if ends <= now.mono {
-                self.subscriptions_end.remove(&path);
-                let mut settings = self.settings.clone();
-                settings.remove(&path);
-                if let Err(fault) = self.keep(settings) {
-                    self.trouble(fault.text);
-                }
-            }
+            self.endings.0.entry(path).or_insert((secs, now.mono + Duration::from_secs(secs)));
         }
+        let ended: Vec<String> = self.endings.0.iter().filter(|(_, (_, end))| *end <= now.mono).map(|(path, _)| path.clone()).collect();
+        if ended.is_empty() {
+            return;
+        }
+        for path in ended {
+            self.endings.0.remove(&path);
+            self.settings.remove(&path);
+        }
+        // It is over, written down or not; what is left on the flash ends again in the next run.
+        if let Err(fault) = self.keep(&self.settings.clone()) {
+            self.log(format!("a subscription ended and could not be taken off the flash: {}", fault.text));
+        }
+    }
+}
+
+/// When subscriptions with a `TimeToLive` end: that time in seconds, and the moment. It is counted from when this run of the
+/// agent first knew it. Bounded by the subscriptions.
+#[derive(Default)]
+pub(super) struct Endings(BTreeMap<String, (u64, Mono)>);
+
+impl Endings {
+    /// When the next one ends.
+    pub(super) fn next(&self) -> Option<Mono> {
+        self.0.values().map(|(_, end)| *end).min()
     }
 }

@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use line3_proto::link::{Publication, QoS, Token};
 use line3_proto::path::Path;
+use line3_proto::rng::{self, Rng};
 use line3_proto::row::Field;
 use line3_proto::value::{Value, ValueType};
-use line3_proto::{Mono, Now, catalogue};
+use line3_proto::{EndpointId, Mono, Now, catalogue};
 use serde_json::{Map, Number, Value as Json};
 
-use super::model::Look;
+use super::look::Look;
 use super::{Agent, get};
 
 /// The most elements in one publication.
 const MAX_ELEMENTS: usize = 16;
 
-/// The most bytes of elements in one publication; a single larger element travels alone.
+/// The most bytes of elements in one publication, and so of one element: what does not fit into it is left out.
 const MAX_BYTES: usize = 32 * 1024;
 
 /// The most bytes that the ring of a profile holds; beyond it, and beyond `NumberOfRetainedFailedReports`, the oldest report
@@ -61,6 +62,14 @@ impl Reports {
     }
 }
 
+/// A box's place in the reporting interval, 0.0 to 1.0: its own, the same after each restart, spread over the fleet.
+pub(super) fn phase(id: &EndpointId) -> f64 {
+    // FNV-1a alone hardly tells serial numbers apart that follow each other; the generator mixes it.
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    rng::fraction(Rng::new(hash).next_u64())
+}
+
 impl Agent {
     /// Starts the profiles that the settings enable. `phase` in `0..1` spreads a fleet: it is where in its interval a box reports.
     pub(super) fn start_reports(&mut self, now: Now, phase: f64) {
@@ -87,6 +96,9 @@ impl Agent {
         for index in due {
             self.make_report(now, index);
         }
+        for profile in &mut self.reports.profiles {
+            profile.pause = profile.pause.filter(|pause| *pause > now.mono);
+        }
         self.send_reports(now);
     }
 
@@ -103,7 +115,10 @@ impl Agent {
         let retained: usize = self.settings.value(&path, "NumberOfRetainedFailedReports").parse().unwrap_or(1);
         let references: Vec<String> =
             self.settings.rows(&format!("{path}Parameter.")).filter_map(|(_, args)| args.get("Reference").cloned()).collect();
-        let element = self.look(now, |look| element(look, now, &references));
+        let (element, left_out) = self.look(now, |look| element(look, now, &references));
+        if left_out > 0 && sequence == 1 {
+            self.log(format!("a health report takes {MAX_BYTES} bytes; {left_out} values are left out: report.parameters names too many"));
+        }
         let Some(profile) = self.reports.profiles.get_mut(index) else { return };
         // Missed intervals (the box slept) are not made up for: a report is of its moment.
         while profile.due <= now.mono {
@@ -129,7 +144,6 @@ impl Agent {
             if profile.in_flight.is_some() || profile.ring.is_empty() || profile.pause.is_some_and(|pause| pause > now.mono) {
                 continue;
             }
-            profile.pause = None;
             let (mut count, mut bytes) = (0, 0);
             for element in profile.ring.iter().take(MAX_ELEMENTS) {
                 bytes += element.len();
@@ -171,10 +185,12 @@ impl Agent {
     }
 }
 
-/// One element of a report: full paths, flat (`NameValuePair`), numbers and booleans as such.
-fn element(look: &mut Look<'_>, now: Now, references: &[String]) -> String {
+/// One element of a report: full paths, flat (`NameValuePair`), numbers and booleans as such. Also says how many values were left
+/// out at [`MAX_BYTES`].
+fn element(look: &mut Look<'_>, now: Now, references: &[String]) -> (String, usize) {
     let mut object = Map::new();
     object.insert("CollectionTime".to_owned(), Json::from(now.wall.0.div_euclid(1000)));
+    let (mut bytes, mut left_out) = (40, 0);
     for reference in references {
         // A reference that this box cannot serve is left out; Get says why.
         let Ok(results) = Path::parse(reference).and_then(|path| get::values(look, &path, 0)) else { continue };
@@ -184,11 +200,19 @@ fn element(look: &mut Look<'_>, now: Now, references: &[String]) -> String {
             for (name, value) in result.result_params {
                 let field = fields.iter().find(|field| field.name == name);
                 let value = json(&value, field.filter(|field| !field.list).map_or(ValueType::String, |field| field.ty));
-                object.insert(format!("{}{name}", result.resolved_path), value);
+                let path = format!("{}{name}", result.resolved_path);
+                // Quotes, colon and comma: four.
+                let size = path.len() + value.to_string().len() + 4;
+                if bytes + size > MAX_BYTES {
+                    left_out += 1;
+                    continue;
+                }
+                bytes += size;
+                object.insert(path, value);
             }
         }
     }
-    Json::Object(object).to_string()
+    (Json::Object(object).to_string(), left_out)
 }
 
 fn json(value: &str, ty: ValueType) -> Json {
@@ -196,5 +220,29 @@ fn json(value: &str, ty: ValueType) -> Json {
         ValueType::Boolean => bool::read(value).map_or_else(|| Json::from(value), Json::from),
         ty if ty.is_number() => value.parse::<Number>().map_or_else(|_| Json::from(value), Json::Number),
         _ => Json::from(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fleet_with_serial_numbers_in_a_row_is_spread() {
+        let mut tenths = [0; 10];
+        for number in 0..1000 {
+            let id = EndpointId::parse(&format!("os::00256D-{number:010}")).unwrap();
+            let tenth = (phase(&id) * 10.0).floor();
+            tenths.iter_mut().enumerate().filter(|(index, _)| *index as f64 == tenth).for_each(|(_, count)| *count += 1);
+        }
+        assert!(tenths.iter().all(|count| (70..130).contains(count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn numbers_and_booleans_are_written_as_such() {
+        assert_eq!(json("7", ValueType::UnsignedLong).to_string(), "7");
+        assert_eq!(json("1", ValueType::Boolean).to_string(), "true");
+        assert_eq!(json("7", ValueType::String).to_string(), "\"7\"");
+        assert_eq!(json("odd", ValueType::Int).to_string(), "\"odd\"");
     }
 }

@@ -1,5 +1,6 @@
 //! GetSupportedDM, GetSupportedProtocol, and the catalogue: what this firmware can show and do.
 
+use line3_proto::Fault;
 use line3_proto::catalogue::{Catalogue, CommandEntry, EventEntry, FieldEntry, ObjectEntry};
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target};
@@ -8,7 +9,6 @@ use line3_proto::usp::{
     CmdType, GetSupportedDm, GetSupportedDmResp, ObjAccessType, ParamAccessType, RequestedObjectResult, SupportedCommandResult,
     SupportedEventResult, SupportedObjectResult, SupportedParamResult, SupportedUniqueKeySet, ValueChangeType,
 };
-use line3_proto::{Fault, catalogue};
 
 use super::get::within_bounds;
 use super::model::{Model, Node, Source};
@@ -76,7 +76,7 @@ pub(crate) fn get_supported_dm(model: &Model, request: &GetSupportedDm) -> Resul
 
 fn supported(model: &Model, path: &str, request: &GetSupportedDm) -> Result<Vec<SupportedObjectResult>, Fault> {
     let parsed = Path::parse(path)?;
-    let template = catalogue::template(&parsed.object().to_string());
+    let template = parsed.object().template();
     let unsupported = || Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box"));
     if !model.knows(&template) {
         return Err(unsupported());
@@ -144,7 +144,8 @@ fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResu
                 access: if field.access == Access::ReadOnly { ParamAccessType::ParamReadOnly } else { ParamAccessType::ParamReadWrite }
                     .into(),
                 value_type: field.ty as i32,
-                value_change: ValueChangeType::ValueChangeAllowed.into(),
+                // No ValueChange is told, so nobody should wait for one.
+                value_change: ValueChangeType::ValueChangeWillIgnore.into(),
             })
             .collect(),
         divergent_paths: Vec::new(),

@@ -26,6 +26,7 @@ impl Object for Request {
     const PATH: &'static str = "Device.LocalAgent.Request.{i}.";
     const DOC: &'static str = "A command that the agent was asked for and has not finished.";
     const KEYS: &'static [&'static [&'static str]] = &[&["Originator", "Command", "CommandKey"]];
+    const NUMBERED: bool = true;
     type Row = Values;
 
     fn read(view: &View<'_>) -> Result<Vec<Found<Values>>, Fault> {

@@ -14,14 +14,8 @@ const MAX_REFERENCES: usize = 32;
 pub const TABLE: &str = "Device.LocalAgent.Subscription.";
 
 values! {
-    /// `NotifType`.
+    /// `NotifType`: what this agent can tell. Others are refused: a subscription that stays silent would be taken for calm.
     pub enum NotifType {
-        /// A parameter has a new value.
-        ValueChange,
-        /// A row was made.
-        ObjectCreation,
-        /// A row was removed.
-        ObjectDeletion,
         /// An asynchronous command ended.
         OperationComplete,
         /// An event of the data model.
@@ -69,12 +63,15 @@ impl Setting for Subscription {
     fn complete(values: &mut Args, at: &str, by: &str, now: Now) -> Result<(), Fault> {
         let number = at.trim_end_matches('.').rsplit('.').next().unwrap_or("");
         for name in ["Alias", "ID"] {
-            let value = values.entry(name.to_owned()).or_default();
+            let (value, own) = (values.entry(name.to_owned()).or_default(), format!("cpe-{number}"));
             if value.is_empty() {
-                *value = format!("cpe-{number}");
+                *value = own;
+            } else if value.starts_with("cpe-") && *value != own {
+                let text = format!("{name} {value:?}: names that begin with cpe- are the agent's to give; leave it out or choose another");
+                return Err(Fault::new(code::INVALID_VALUE, text));
             }
         }
-        values.entry("Recipient".to_owned()).or_insert_with(|| by.to_owned());
+        values.entry("Recipient".to_owned()).or_insert_with(|| by.trim_end_matches('.').to_owned());
         values.entry("CreationDate".to_owned()).or_insert_with(|| now.wall.to_string());
         let references = references(values)?;
         if references.is_empty() {

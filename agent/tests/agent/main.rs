@@ -1,0 +1,14 @@
+//! The Agent machine in counted time, by text scripts: what happens to a box, and what it says to that.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod bench;
+mod commands;
+mod editing;
+mod notifying;
+mod once;
+mod operating;
+mod reading;
+mod reporting;
+mod script;
+mod show;
+mod storm;

@@ -1,0 +1,255 @@
+//! Get, GetInstances, GetSupportedDM, GetSupportedProtocol.
+
+use expect_test::{Expect, expect};
+
+use crate::bench::Bench;
+
+/// What a box answers to one request.
+#[track_caller]
+fn check(request: &str, expected: &Expect) {
+    let mut bench = Bench::new();
+    bench.play("0s up");
+    expected.assert_eq(&bench.play(&format!("1s < {request}")));
+}
+
+#[test]
+fn the_connect_record_is_first_on_every_connection() {
+    let mut bench = Bench::new();
+    let said = bench.play(
+        "0s subscribe Event Device.Boot! Persistent=true
+         0s boot
+         1s < GetSupportedProtocol
+         2s up
+         3s down the cable is out
+         4s < GetSupportedProtocol
+         5s up",
+    );
+    expect![[r#"
+        2s log connected to the broker
+        2s > connect RUN.1 usp/agent/proto::sim-1
+        2s > Notify cpe-1: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=restart-agent X_LINE3_RunID=RUN
+        2s > #2 GetSupportedProtocolResp 1.0,1.1,1.2,1.3,1.4
+        3s log the cable is out
+        5s log connected to the broker
+        5s > connect RUN.2 usp/agent/proto::sim-1
+        5s > #3 GetSupportedProtocolResp 1.0,1.1,1.2,1.3,1.4
+    "#]].assert_eq(&said);
+}
+
+#[test]
+fn get_takes_objects_parameters_and_wildcards() {
+    check(
+        "Get Device.LocalAgent.MTP.1.Alias Device.LocalAgent.Controller. Device.LocalAgent.Controller.*.EndpointID",
+        &expect![[r#"
+        1s > #1 GetResp Device.LocalAgent.MTP.1. Alias=cpe-1
+        1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 Enable=true EndpointID=self::line3 MTPNumberOfEntries=1 USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
+        1s > #1 GetResp Device.LocalAgent.Controller.1.MTP.1. Alias=cpe-1 Enable=true Protocol=MQTT
+        1s > #1 GetResp Device.LocalAgent.Controller.1.MTP.1.MQTT. AgentMTPReference=Device.LocalAgent.MTP.1 Topic=usp/controller/self::line3/proto::sim-1
+        1s > #1 GetResp Device.LocalAgent.Controller.1. EndpointID=self::line3
+    "#]],
+    );
+}
+
+#[test]
+fn get_takes_searches_and_references() {
+    check(
+        "Get Device.LocalAgent.Controller.[EndpointID==\"self::line3\"].Alias Device.LocalAgent.Controller.[Alias==\"x\"].Alias \
+         Device.BulkData.Profile.1.Controller+.EndpointID",
+        &expect![[r#"
+            1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1
+            1s > #1 GetResp Device.LocalAgent.Controller.[Alias=="x"].Alias: nothing
+            1s > #1 GetResp Device.LocalAgent.Controller.1. EndpointID=self::line3
+        "#]],
+    );
+}
+
+#[test]
+fn max_depth_counts_levels() {
+    check(
+        "Get depth=1 Device.LocalAgent.Controller.1.",
+        &expect![[r#"
+        1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 Enable=true EndpointID=self::line3 MTPNumberOfEntries=1 USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
+    "#]],
+    );
+    check(
+        "Get depth=2 Device.LocalAgent.Controller.1.",
+        &expect![[r#"
+        1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 Enable=true EndpointID=self::line3 MTPNumberOfEntries=1 USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
+        1s > #1 GetResp Device.LocalAgent.Controller.1.MTP.1. Alias=cpe-1 Enable=true Protocol=MQTT
+    "#]],
+    );
+}
+
+#[test]
+fn one_bad_path_does_not_hurt_the_others() {
+    check(
+        "Get Device.Nope. Device.LocalAgent.Nope Device.LocalAgent.Controller.7.Alias Device..x Device.Reboot() \
+         Device.LocalAgent.Controller.{i}.Alias Device.LocalAgent.MTP.1.Alias",
+        &expect![[r#"
+            1s > #1 GetResp Device.Nope.: 7026 Device.Nope. is not in the data model of this box
+            1s > #1 GetResp Device.LocalAgent.Nope: 7026 Device.LocalAgent.Nope is not in the data model of this box
+            1s > #1 GetResp Device.LocalAgent.Controller.7.Alias: 7026 Device.LocalAgent.Controller.7. does not exist
+            1s > #1 GetResp Device..x: 7008 path "Device..x", column 8: expected a name, an instance number, *, {i}, a search in [] or the end of the path
+            1s > #1 GetResp Device.Reboot(): 7026 Device.Reboot() is no parameter or object; a command is run by Operate
+            1s > #1 GetResp Device.LocalAgent.Controller.{i}.Alias: 7008 Device.LocalAgent.Controller.{i}.Alias: {i} stands for no instance; use * or a number
+            1s > #1 GetResp Device.LocalAgent.MTP.1. Alias=cpe-1
+        "#]],
+    );
+}
+
+#[test]
+fn an_absent_value_is_left_out_or_named_with_its_reason() {
+    let mut bench = Bench::new();
+    bench.host.remove_file("/proc/meminfo");
+    let said = bench.play(
+        "0s up
+         1s < Get Device.DeviceInfo.MemoryStatus. Device.DeviceInfo.MemoryStatus.Free
+         2s < Get Device.X_LINE3_Absent.[Path~=\"Device.DeviceInfo.MemoryStatus.Free\"].Reason",
+    );
+    expect![[r#"
+        0s log connected to the broker
+        0s > connect RUN.1 usp/agent/proto::sim-1
+        1s > #1 GetResp Device.DeviceInfo.MemoryStatus. FreePersistent=162201 TotalPersistent=245760
+        1s > #1 GetResp Device.DeviceInfo.MemoryStatus.Free: 7800 Device.DeviceInfo.MemoryStatus.Free: this box has no /proc/meminfo
+        2s > #2 GetResp Device.X_LINE3_Absent.7. Reason=this box has no /proc/meminfo
+    "#]]
+    .assert_eq(&said);
+    let table = bench.play("3s < Get Device.X_LINE3_Absent.");
+    assert!(table.contains("Path=Device.DeviceInfo.MemoryStatus.Free"), "{table}");
+}
+
+#[test]
+fn a_reference_never_leads_in_circles() {
+    let mut bench = Bench::new();
+    let said = bench.play(
+        "0s up
+         0s subscribe Event Device.LocalAgent.Subscription.1.ReferenceList#1+.
+         1s < Get Device.LocalAgent.Subscription.1.ReferenceList#1+.ID",
+    );
+    expect![[r#"
+        0s log connected to the broker
+        0s > connect RUN.1 usp/agent/proto::sim-1
+        1s > #2 GetResp Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: 7026 Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: ReferenceList is Device.LocalAgent.Subscription.1.ReferenceList#1+., which names no single object
+    "#]].assert_eq(&said);
+}
+
+#[test]
+fn get_instances() {
+    check(
+        "GetInstances Device.LocalAgent.Controller. Device.LocalAgent.Controller.1.MTP. Device.LocalAgent.MTP.1.MQTT. \
+         Device.LocalAgent.Subscription. Device.Nope.",
+        &expect![[r#"
+            1s > #1 GetInstancesResp Device.LocalAgent.Controller.1. Alias=cpe-1 EndpointID=self::line3
+            1s > #1 GetInstancesResp Device.LocalAgent.Controller.1.MTP.1. Alias=cpe-1 Protocol=MQTT
+            1s > #1 GetInstancesResp Device.LocalAgent.Controller.1.MTP.1. Alias=cpe-1 Protocol=MQTT
+            1s > #1 GetInstancesResp Device.LocalAgent.MTP.1.MQTT.: 7018 Device.LocalAgent.MTP.1.MQTT. is no table; give one, e.g. Device.IP.Interface.
+            1s > #1 GetInstancesResp Device.Nope.: 7026 Device.Nope. is not in the data model of this box
+        "#]],
+    );
+    check(
+        "GetInstances first Device.LocalAgent.Controller.",
+        &expect![[r#"
+        1s > #1 GetInstancesResp Device.LocalAgent.Controller.1. Alias=cpe-1 EndpointID=self::line3
+    "#]],
+    );
+}
+
+#[test]
+fn instance_numbers_are_those_of_the_box_and_stay() {
+    let mut bench = Bench::new();
+    let instances = "< GetInstances Device.Ethernet.Interface.";
+    let before = bench.play(&format!("0s up\n1s {instances}"));
+    expect![[r#"
+        0s log connected to the broker
+        0s > connect RUN.1 usp/agent/proto::sim-1
+        1s > #1 GetInstancesResp Device.Ethernet.Interface.1. Name=eth0
+    "#]]
+    .assert_eq(&before);
+    bench.host.set_file("/sys/class/net/aaa0/mtu", "1500");
+    bench.host.set_file("/sys/class/net/aaa0/type", "1");
+    bench.host.set_file("/sys/class/net/aaa0/device/uevent", "");
+    bench.host.set_file("/sys/class/net/aaa0/address", "02:00:00:00:00:01");
+    expect![[r#"
+        2s > #2 GetInstancesResp Device.Ethernet.Interface.1. Name=eth0
+        2s > #2 GetInstancesResp Device.Ethernet.Interface.2. Name=aaa0
+    "#]]
+    .assert_eq(&bench.play(&format!("2s {instances}")));
+}
+
+#[test]
+fn get_supported_dm() {
+    check(
+        "GetSupportedDM Device.LocalAgent.Controller.{i}. commands events params keys",
+        &expect![[r#"
+        1s > #1 GetSupportedDMResp Device.LocalAgent.Controller.{i}. table ObjReadOnly Alias:ParamString:ParamReadOnly EndpointID:ParamString:ParamReadOnly Enable:ParamBoolean:ParamReadOnly USPNotifRetryMinimumWaitInterval:ParamUnsignedInt:ParamReadOnly USPNotifRetryIntervalMultiplier:ParamUnsignedInt:ParamReadOnly MTPNumberOfEntries:ParamUnsignedInt:ParamReadOnly key(EndpointID) key(Alias)
+        1s > #1 GetSupportedDMResp Device.LocalAgent.Controller.{i}.MTP.{i}. table ObjReadOnly Alias:ParamString:ParamReadOnly Enable:ParamBoolean:ParamReadOnly Protocol:ParamString:ParamReadOnly X_LINE3_Poke()(Seconds,Size,Words,Fail)->(Data):CmdSync key(Protocol) key(Alias)
+        1s > #1 GetSupportedDMResp Device.LocalAgent.Controller.{i}.MTP.{i}.MQTT. ObjReadOnly Topic:ParamString:ParamReadOnly AgentMTPReference:ParamString:ParamReadOnly
+    "#]],
+    );
+    check(
+        "GetSupportedDM Device.LocalAgent.Controller. first",
+        &expect![[r#"
+        1s > #1 GetSupportedDMResp Device.LocalAgent.Controller.{i}. table ObjReadOnly
+        1s > #1 GetSupportedDMResp Device.LocalAgent.Controller.{i}.MTP.{i}. table ObjReadOnly
+    "#]],
+    );
+    check(
+        "GetSupportedDM Device.LocalAgent.Request. commands events keys",
+        &expect![[r#"
+        1s > #1 GetSupportedDMResp Device.LocalAgent.Request.{i}. table ObjReadOnly Cancel()()->():CmdSync X_LINE3_Progress!(CommandKey,Text) key(Originator,Command,CommandKey)
+    "#]],
+    );
+    check(
+        "GetSupportedDM Device.LocalAgent.Subscription.{i}. params",
+        &expect![[r#"
+        1s > #1 GetSupportedDMResp Device.LocalAgent.Subscription.{i}. table ObjAddDelete Alias:ParamString:ParamReadWrite Enable:ParamBoolean:ParamReadWrite Recipient:ParamString:ParamReadOnly ID:ParamString:ParamReadWrite CreationDate:ParamDateTime:ParamReadOnly NotifType:ParamString:ParamReadWrite ReferenceList:ParamString:ParamReadWrite Persistent:ParamBoolean:ParamReadWrite TimeToLive:ParamUnsignedInt:ParamReadWrite NotifRetry:ParamBoolean:ParamReadWrite NotifExpiration:ParamUnsignedInt:ParamReadWrite
+    "#]],
+    );
+}
+
+#[test]
+fn get_supported_dm_of_one_thing_and_of_nothing() {
+    check(
+        "GetSupportedDM Device.Reboot() Device.Boot! Device.LocalAgent.EndpointID Device.LocalAgent.Nope Device.Nope. Device.Nope()",
+        &expect![[r#"
+            1s > #1 GetSupportedDMResp Device. ObjReadOnly Reboot()()->():CmdSync
+            1s > #1 GetSupportedDMResp Device. ObjReadOnly Boot!(CommandKey,Cause,FirmwareUpdated,ParameterMap,X_LINE3_RunID,X_LINE3_BootID,X_LINE3_RebootMode)
+            1s > #1 GetSupportedDMResp Device.LocalAgent. ObjReadOnly EndpointID:ParamString:ParamReadOnly
+            1s > #1 GetSupportedDMResp Device.LocalAgent.Nope: 7026 Device.LocalAgent.Nope is not in the data model of this box
+            1s > #1 GetSupportedDMResp Device.Nope.: 7026 Device.Nope. is not in the data model of this box
+            1s > #1 GetSupportedDMResp Device.Nope(): 7026 Device.Nope() is not in the data model of this box
+        "#]],
+    );
+}
+
+#[test]
+fn get_supported_protocol_and_what_an_agent_does_not_take() {
+    check(
+        "GetSupportedProtocol",
+        &expect![[r#"
+        1s > #1 GetSupportedProtocolResp 1.0,1.1,1.2,1.3,1.4
+    "#]],
+    );
+    check(
+        "Deregister Device.",
+        &expect![[r#"
+        1s > #1 Error 7001 an agent does not take this kind of message
+    "#]],
+    );
+}
+
+#[test]
+fn bounds_of_a_request() {
+    let mut bench = Bench::new();
+    bench.play("0s up");
+    let many = |count: usize, path: &str| format!("1s < Get {}", format!("{path} ").repeat(count));
+    expect![[r#"
+        1s > #1 Error 7004 257 paths in one request; at most 256 are taken
+    "#]]
+    .assert_eq(&bench.play(&many(257, "Device.LocalAgent.MTP.1.Alias")));
+    assert_eq!(bench.play(&many(256, "Device.LocalAgent.MTP.1.Alias")).lines().count(), 256);
+    expect![[r#"
+        1s > #3 Error 7005 the answer is larger than 1048576 bytes; ask for less at a time
+    "#]]
+    .assert_eq(&bench.play(&many(256, "Device.")));
+}
