@@ -1,5 +1,6 @@
 //! The controller as a library: what `line3` is made of, for its binary, its tests and its benches.
 
+pub mod api;
 pub mod audit;
 pub mod board;
 pub mod broker;

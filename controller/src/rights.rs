@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn a_denial_says_who_may() {
-        let denied = check(Role::Diagnose, Effect::Disrupt, false).unwrap_err();
+        let denied = check(Role::Diagnose, Some(Effect::Disrupt), false).unwrap_err();
         assert_eq!(denied.to_string(), "diagnose may not do this: an act of effect Disrupt takes the role repair or above");
-        assert_eq!(check(Role::Repair, Effect::Read, true).unwrap_err().needed, Role::Lead);
+        assert_eq!(check(Role::Repair, Some(Effect::Read), true).unwrap_err().needed, Role::Lead);
     }
 
     #[test]

@@ -17,7 +17,7 @@ impl Describe for Act {
         self.0
     }
     fn effect(&self) -> Option<Effect> {
-        self.1
+        Some(self.1)
     }
     fn scope(&self) -> Scope {
         if self.2 { Scope::Fleet("city=Bern".into()) } else { Scope::Box(EndpointId::parse("os::00256D-1").unwrap()) }
