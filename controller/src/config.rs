@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use line3_proto::EndpointId;
 use serde::Deserialize;
 
-use crate::rights::Role;
+use crate::api::{Engineer, Engineers};
 
 /// The name of the file in the data directory.
 pub const FILE: &str = "line3.toml";
@@ -54,18 +54,6 @@ pub struct Broker {
     /// With several controller instances: the secret group that they share their subscriptions by.
     #[serde(default)]
     pub group: String,
-}
-
-/// Somebody who may use the API.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Engineer {
-    /// The name, as it stands in the audit log.
-    pub name: String,
-    /// `"observer"`, `"diagnose"`, `"repair"` or `"lead"`.
-    pub role: Role,
-    /// The SHA-256 of the token, hexadecimal.
-    pub token_sha256: String,
 }
 
 impl Default for Config {
@@ -143,14 +131,7 @@ impl Config {
         if config.broker.as_ref().is_some_and(|broker| !broker.group.is_empty() && !word(&broker.group)) {
             return bad("broker.group takes letters, digits and '-': a long random word".to_owned());
         }
-        for engineer in &config.engineer {
-            let hash = &engineer.token_sha256;
-            if hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return bad(format!("engineer {:?}: token-sha256 takes the 64 hexadecimal digits of the token's SHA-256", engineer.name));
-            }
-            crate::audit::Actor::new(&engineer.name, engineer.role)
-                .map_err(|error| ConfigError::Value { path: path.to_owned(), what: error.to_string() })?;
-        }
+        Engineers::new(config.engineer.clone()).map_err(|error| ConfigError::Value { path: path.to_owned(), what: error.to_string() })?;
         Ok(config)
     }
 }

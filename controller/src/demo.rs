@@ -10,15 +10,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use line3_agent::host::sim::{RealClock, SimBox, SimHost};
+use line3_agent::host::linux::LinuxHost;
+use line3_agent::host::sim::{RealClock, SimBox, SimClock, SimHost};
 use line3_proto::EndpointId;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use crate::clock::wall;
-use crate::config::Config;
+use crate::clock::{Clock, wall};
 use crate::pki::Pki;
-use crate::serve::Server;
+use crate::serve::{Server, told_to_stop};
 use crate::setup::{announce, prepare};
 use crate::store::BoxRow;
 
@@ -45,8 +45,8 @@ pub async fn run(data: &Path, by_default: bool, boxes: u16, stop: impl Future<Ou
     anyhow::ensure!(boxes <= MAX_BOXES, "--boxes {boxes}: the demo takes at most {MAX_BOXES}");
     let (config, pki, old) = prepare(data)?;
     anyhow::ensure!(config.broker.is_none(), "{}: the demo uses the embedded broker; remove [broker]", data.join(crate::config::FILE).display());
-    let real = write_agent_config(data, &config, &pki)?;
-    let simulated = simulated_boxes(data, &config, &pki, boxes)?;
+    let real = real_agent(data, &pki)?;
+    let simulated = simulated_boxes(data, &pki, boxes)?;
     let known: Vec<BoxRow> = simulated.iter().enumerate().map(|(index, sim)| labelled(&sim.id, index)).collect();
     let server = Server::start(data, &config, &pki, known).await?;
     let (Some(broker), api) = (server.broker_addr, server.api) else { anyhow::bail!("the embedded broker does not listen") };
@@ -135,8 +135,7 @@ struct RealAgent {
     directory: PathBuf,
 }
 
-fn write_agent_config(data: &Path, config: &Config, pki: &Pki) -> Result<RealAgent> {
-    let _ = config;
+fn real_agent(data: &Path, pki: &Pki) -> Result<RealAgent> {
     let directory = std::path::absolute(data.join("agent"))?;
     let machine_id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let id = match EndpointId::parse(&format!("uuid::{}", machine_id.trim())) {
@@ -186,6 +185,12 @@ fn broker_config(directory: &Path, port: u16) -> String {
     )
 }
 
+/// Waits until the demo ends.
+async fn halted(halting: &mut watch::Receiver<bool>) {
+    // The sender gone is an end, too.
+    let _ = halting.wait_for(|halt| *halt).await;
+}
+
 /// Keeps the agent of this machine running, as an init system would.
 async fn supervise(config: PathBuf, mut halting: watch::Receiver<bool>) {
     loop {
@@ -199,7 +204,7 @@ async fn supervise(config: PathBuf, mut halting: watch::Receiver<bool>) {
                 let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
                 say(&format!("  agent      ended ({how}); started again in {} s\n", RESPAWN.as_secs()));
             }
-            _ = halting.wait_for(|halt| *halt) => {
+            () = halted(&mut halting) => {
                 // Its standard input closes: the agent says good-bye.
                 drop(child.stdin.take());
                 if tokio::time::timeout(FAREWELL, child.wait()).await.is_err() {
@@ -210,7 +215,7 @@ async fn supervise(config: PathBuf, mut halting: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = tokio::time::sleep(RESPAWN) => {}
-            _ = halting.wait_for(|halt| *halt) => return,
+            () = halted(&mut halting) => return,
         }
     }
 }
@@ -233,12 +238,29 @@ fn spawn_agent(config: &Path) -> Result<Child> {
 
 /// The agent of this machine, in the child process. It ends by a signal, or when its standard input closes: with the demo.
 pub fn run_agent(config: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(config).with_context(|| config.display().to_string())?;
+    let config = line3_agent::config::Config::parse(&text).with_context(|| config.display().to_string())?;
+    let host = Rc::new(LinuxHost::new(config.root.clone(), config.state_dir.clone()));
+    let started = Clock::start();
+    #[allow(clippy::print_stderr, reason = "the agent's log")]
+    let log = |text: &str| eprintln!("{:10.3} {}", started.now().mono.0.as_secs_f64(), text.replace('\n', " "));
     let input_closed = async {
         let mut sink = [0_u8; 64];
         let mut stdin = tokio::io::stdin();
         while tokio::io::AsyncReadExt::read(&mut stdin, &mut sink).await.is_ok_and(|count| count > 0) {}
     };
-    line3_agent::run::main_with(config, input_closed)
+    let stop = async {
+        tokio::select! {
+            () = input_closed => {}
+            () = told_to_stop() => {}
+        }
+    };
+    // The thread that waits for the standard input cannot be woken: it must not keep the process.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(line3_agent::run::run(config, host, stop, &log));
+    runtime.shutdown_background();
+    ended?;
+    Ok(())
 }
 
 /// A simulated box that is about to run.
@@ -248,7 +270,7 @@ struct Simulated {
     directory: PathBuf,
 }
 
-fn simulated_boxes(data: &Path, _config: &Config, pki: &Pki, count: u16) -> Result<Vec<Simulated>> {
+fn simulated_boxes(data: &Path, pki: &Pki, count: u16) -> Result<Vec<Simulated>> {
     (1..=count)
         .map(|number| {
             let id = EndpointId::parse(&format!("proto::sim-{number:03}"))?;
@@ -274,7 +296,7 @@ fn run_simulated(boxes: Vec<Simulated>, port: u16, halting: watch::Receiver<bool
     };
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let clock = Rc::new(RealClock::start());
+        let clock: Rc<dyn SimClock> = RealClock::start();
         let mut running = Vec::new();
         for Simulated { id, seed, directory } in boxes {
             let (clock, mut halting) = (Rc::clone(&clock), halting.clone());
@@ -287,9 +309,9 @@ fn run_simulated(boxes: Vec<Simulated>, port: u16, halting: watch::Receiver<bool
                 };
                 config.device = sim.device();
                 let host = Rc::new(SimHost::new(sim, clock));
-                let stop = async { drop(halting.wait_for(|halt| *halt).await) };
+                let stop = halted(&mut halting);
                 let log = |text: &str| tracing::debug!("{id}: {text}");
-                if let Err(error) = line3_agent::run::run(&config, host, stop, &log).await {
+                if let Err(error) = line3_agent::run::run(config, host, stop, &log).await {
                     tracing::error!("{id}: {error}");
                 }
             }));

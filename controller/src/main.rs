@@ -8,7 +8,7 @@ use clap::Parser;
 use line3_controller::certificates::{self, Order};
 use line3_controller::cli::{self, Cli, DemoArgs, Dispatch, PkiArgs, PkiCommand, ServeArgs};
 use line3_controller::config::Config;
-use line3_controller::serve::Server;
+use line3_controller::serve::{Server, told_to_stop};
 use line3_controller::setup::{announce, prepare};
 use tracing_subscriber::EnvFilter;
 
@@ -44,22 +44,6 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     let filter = EnvFilter::try_from_env("LINE3_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime")
-}
-
-/// Ends by Ctrl-C or by SIGTERM.
-async fn told_to_stop() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-    }
 }
 
 fn serve(args: ServeArgs) -> Result<()> {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::api::{ApiState, Engineers, router};
+use crate::api::{ApiState, BadEngineers, Engineers, router};
 use crate::board::Board;
 use crate::broker::{Broker, BrokerConfig, BrokerError, Ingest};
 use crate::clock::{Clock, wall};
@@ -78,6 +78,9 @@ pub enum ServeError {
         /// What to do.
         hint: &'static str,
     },
+    /// The list of engineers.
+    #[error(transparent)]
+    Engineers(#[from] BadEngineers),
     /// Random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
@@ -104,6 +107,7 @@ pub struct Server {
 impl Server {
     /// Starts a server on a data directory. `boxes` are made known if they are not yet.
     pub async fn start(data: &Path, config: &Config, pki: &Pki, boxes: Vec<BoxRow>) -> Result<Self, ServeError> {
+        let engineers = Engineers::new(config.engineer.clone())?;
         let clock = Clock::start();
         let keeper = Keeper::open(&data.join(DATABASE), wall())?;
         let embedded = config.broker.is_none();
@@ -161,7 +165,7 @@ impl Server {
 
         tasks.push(tokio::spawn(tidy(keeper.clone(), config.retention_days, stopping.clone())));
         let api = api_listener.local_addr().map_err(|source| ServeError::Listen { listen: config.api_listen, source, hint: "" })?;
-        let app = router(ApiState::new(desk.clone(), Engineers::new(&config.engineer)));
+        let app = router(ApiState { desk: desk.clone(), engineers: Arc::new(engineers) });
         tasks.push(tokio::spawn(async move {
             if let Err(error) = axum::serve(api_listener, app).with_graceful_shutdown(stopped(stopping)).await {
                 tracing::error!("the API ended: {error}");
@@ -192,6 +196,22 @@ impl Server {
         if tokio::time::timeout(STOP_GRACE, keeper.close()).await.is_err() {
             tracing::warn!("something still holds the store; what was acknowledged is on disk all the same");
         }
+    }
+}
+
+/// Ends by Ctrl-C or by SIGTERM.
+pub async fn told_to_stop() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
     }
 }
 

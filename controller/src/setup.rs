@@ -6,8 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::api::token_sha256;
 use crate::config::{Config, ConfigError, FILE};
 use crate::pki::{Pki, PkiError};
 
@@ -93,12 +93,6 @@ fn new_token() -> Result<String, getrandom::Error> {
     let mut random = [0_u8; 24];
     getrandom::fill(&mut random)?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The SHA-256 of a token, hexadecimal: what the configuration has of it.
-#[must_use]
-pub fn token_sha256(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn client_text(client: &Client) -> String {

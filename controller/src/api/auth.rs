@@ -21,7 +21,7 @@ pub const MAX_ENGINEERS: usize = 1000;
 
 /// An engineer, as the configuration has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Engineer {
     /// The name, as it stands in the audit log.
     pub name: String,
@@ -38,7 +38,7 @@ pub enum BadEngineers {
     #[error("engineer {0:?}: {1}")]
     Name(String, BadText),
     /// A token.
-    #[error("engineer {0:?}: token_sha256 takes the 64 hexadecimal digits of the token's SHA-256, not the token")]
+    #[error("engineer {0:?}: token-sha256 takes the 64 hexadecimal digits of the token's SHA-256, not the token")]
     Token(String),
     /// Two of the same name: the audit log could not tell them apart.
     #[error("two engineers are called {0:?}; a name in the audit log must mean one person")]
