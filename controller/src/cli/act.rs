@@ -91,20 +91,22 @@ fn do_it(session: &mut Session<'_>, request: CallRequest, quiet: bool) -> Result
 fn through(session: &mut Session<'_>, request: &CallRequest, quiet: bool) -> Result<Option<CallView>, Failure> {
     // Before the call is made: from here on Ctrl-C tells its id.
     let ears = Ears::new(session.screen);
-    let call: CallView = match session.client.post("/api/calls", request) {
-        Ok(answer) => answer.read()?,
+    let made = match session.client.post("/api/calls", request) {
+        Ok(answer) => answer,
         Err(error @ ClientError::Unreachable { .. }) => {
             session.screen.note("it is not known whether the call was made: `line3 calls` tells, once the server is back")?;
             return Err(error.into());
         }
         Err(error) => return Err(session.named(&request.box_name, error)),
     };
-    let call = follow::to_its_end(session, &ears, call, quiet || session.json)?;
+    let first: CallView = made.read()?;
+    let over = first.state.is_final();
+    let call = follow::to_its_end(session, &ears, first, quiet || session.json)?;
     if !session.json {
         return Ok(Some(call));
     }
-    let answer = session.client.get(&format!("/api/calls/{}", segment(&call.id)), &[])?;
-    session.screen.json(&answer.text)?;
+    let end = if over { made } else { session.client.get(&format!("/api/calls/{}", segment(&call.id)), &[])? };
+    session.screen.json(&end.text)?;
     if call.state == CallState::Succeeded { Ok(None) } else { Err(Failure::Ended) }
 }
 

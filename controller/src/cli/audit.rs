@@ -19,36 +19,74 @@ pub(super) fn audit(session: &mut Session<'_>, args: &AuditArgs) -> Result<Exit,
     let (from, limit) = (args.from.map(|from| from.to_string()), args.limit.to_string());
     let query: Vec<(&str, &str)> = from.iter().map(|from| ("from", from.as_str())).chain([("limit", limit.as_str())]).collect();
     let Some(rows) = session.ask::<Vec<AuditView>>("/api/audit", &query)? else { return Ok(Exit::Done) };
-    let mut table = Table::new(&["n", "at", "what", "who", "on", "words", "why", "call"]).right(&[0]);
-    for row in &rows {
-        // A row that a newer line3 wrote is shown as it is.
-        let Ok(entry) = serde_json::from_value::<Entry>(row.entry.clone()) else {
-            let raw = row.entry.to_string();
-            table.row([row.n.to_string().into(), "".into(), "?".into(), "".into(), "".into(), raw.into(), "".into(), "".into()]);
-            continue;
-        };
-        let who = match (&entry.actor, &entry.role) {
-            (Some(actor), Some(role)) => format!("{actor} ({role})"),
-            (actor, _) => actor.clone().unwrap_or_default(),
-        };
-        let on = match &entry.scope {
-            Some(Scope::Box(id)) => id.to_string(),
-            Some(Scope::Fleet(words)) => format!("fleet: {words}"),
-            None => String::new(),
-        };
-        let call = entry.call.clone().unwrap_or_default();
-        let call: String = if session.screen.is_terminal() { call.chars().take(8).collect() } else { call };
-        let reason = entry.reason.clone().unwrap_or_default();
-        let cells =
-            [row.n.to_string().into(), text::at(entry.at).into(), what(&entry), who.into(), on.into(), entry.words.into(), reason.into()];
-        let [n, at, what, who, on, words, why] = cells;
-        table.row([n, at, what, who, on, words, why, call.into()]);
-    }
+    let table = if session.screen.is_terminal() { narrow(&rows) } else { wide(&rows) };
     session.screen.table(&table)?;
     if rows.is_empty() {
         session.screen.line("no rows")?;
     }
     Ok(Exit::Done)
+}
+
+/// A column for each thing, for programs and wide files.
+fn wide(rows: &[AuditView]) -> Table {
+    let mut table = Table::new(&["n", "at", "what", "who", "on", "words", "why", "call"]).right(&[0]);
+    for row in rows {
+        let n = Cell::from(row.n.to_string());
+        let Some(entry) = entry(row) else {
+            table.row([n, "".into(), "?".into(), "".into(), "".into(), row.entry.to_string().into(), "".into(), "".into()]);
+            continue;
+        };
+        let (reason, call) = (entry.reason.clone().unwrap_or_default(), entry.call.clone().unwrap_or_default());
+        table.row([
+            n,
+            text::at(entry.at).into(),
+            what(&entry),
+            who(&entry).into(),
+            on(&entry).into(),
+            entry.words.into(),
+            reason.into(),
+            call.into(),
+        ]);
+    }
+    table
+}
+
+/// All that is said in one column that wraps, for a terminal. A call's id is shortened as in `line3 calls`.
+fn narrow(rows: &[AuditView]) -> Table {
+    let mut table = Table::new(&["n", "at", "what", "who", "details"]).right(&[0]).whole(&[1, 2]);
+    for row in rows {
+        let n = Cell::from(row.n.to_string());
+        let Some(entry) = entry(row) else {
+            table.row([n, "".into(), "?".into(), "".into(), row.entry.to_string().into()]);
+            continue;
+        };
+        let because = entry.reason.as_ref().map_or(String::new(), |reason| format!("because of {reason}"));
+        let call = entry.call.as_ref().map_or(String::new(), |call| format!("(call {})", text::short(call)));
+        let details =
+            [on(&entry), entry.words.clone(), because, call].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        table.row([n, text::at(entry.at).into(), what(&entry), who(&entry).into(), details.into()]);
+    }
+    table
+}
+
+/// What a row says; `None`: a newer line3 wrote it, it is shown as it is.
+fn entry(row: &AuditView) -> Option<Entry> {
+    serde_json::from_value(row.entry.clone()).ok()
+}
+
+fn who(entry: &Entry) -> String {
+    match (&entry.actor, &entry.role) {
+        (Some(actor), Some(role)) => format!("{actor} ({role})"),
+        (actor, _) => actor.clone().unwrap_or_default(),
+    }
+}
+
+fn on(entry: &Entry) -> String {
+    match &entry.scope {
+        Some(Scope::Box(id)) => id.to_string(),
+        Some(Scope::Fleet(words)) => format!("fleet: {words}"),
+        None => String::new(),
+    }
 }
 
 fn what(entry: &Entry) -> Cell {

@@ -34,11 +34,11 @@ pub(super) fn list(session: &mut Session<'_>, args: &BoxesArgs) -> Result<Exit, 
     let now = session.screen.now();
     let screen = &mut *session.screen;
     let (simulated, real): (Vec<&BoxView>, Vec<&BoxView>) = boxes.iter().partition(|view| view.simulated);
-    for (title, views) in [("real boxes", &real), ("simulated boxes", &simulated)] {
+    for (tone, title, views) in [(Tone::Bold, "real boxes", &real), (Tone::Busy, "simulated boxes", &simulated)] {
         if views.is_empty() {
             continue;
         }
-        screen.toned(Tone::Busy, title)?;
+        screen.toned(tone, title)?;
         let mut table = Table::new(&["id", "model", "firmware", "city", "state", "last report"]).whole(&[0]);
         for view in views {
             let of = |map: &BTreeMap<String, String>, name: &str| Cell::from(map.get(name).cloned().unwrap_or_default());
@@ -55,8 +55,8 @@ pub(super) fn list(session: &mut Session<'_>, args: &BoxesArgs) -> Result<Exit, 
         screen.line("")?;
     }
     let online = boxes.iter().filter(|view| view.online).count();
-    let filtered = if query.is_empty() { "" } else { " of those asked for" };
-    screen.line(&format!("{} real, {} simulated, {online} online{filtered}", real.len(), simulated.len()))?;
+    let filtered = if query.is_empty() { "" } else { " (of those asked for)" };
+    screen.line(&format!("{} real, {} simulated; {online} online{filtered}", real.len(), simulated.len()))?;
     Ok(Exit::Done)
 }
 

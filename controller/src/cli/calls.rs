@@ -10,8 +10,6 @@ use crate::views::{CallView, CancelRequest, Trouble};
 
 /// An id: 128 bits, hexadecimal.
 const ID: usize = 32;
-/// How much of it is shown on a terminal.
-const SHORT: usize = 8;
 /// How many calls are looked through for the beginning of an id.
 const SOUGHT: &str = "500";
 
@@ -31,24 +29,20 @@ pub(super) fn list(session: &mut Session<'_>, args: &CallsArgs) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// Calls as a table. On a terminal an id is shortened; its beginning is enough to name it.
+/// Calls as a table. On a terminal ids and commands are shortened: `line3 call` takes the one and shows the other whole.
 pub(super) fn table_of_calls(screen: &Screen, calls: &[CallView]) -> Table {
     let now = screen.now();
     let mut table = Table::new(&["call", "made", "box", "what", "state", "who", "why"]).whole(&[0]);
     for call in calls {
-        let id = if screen.is_terminal() { call.id.chars().take(SHORT).collect() } else { call.id.clone() };
+        let (id, command) = if screen.is_terminal() {
+            (text::short(&call.id), call.command.rsplit('.').next().unwrap_or_default().to_owned())
+        } else {
+            (call.id.clone(), call.command.clone())
+        };
         let state = Cell::toned(tone(call.state), act::state_words(call));
         let made = text::ago(now, call.created);
         let actor = call.actor.as_str();
-        table.row([
-            id.into(),
-            made.into(),
-            call.box_id.as_str().into(),
-            call.command.as_str().into(),
-            state,
-            actor.into(),
-            call.reason.as_str().into(),
-        ]);
+        table.row([id.into(), made.into(), call.box_id.as_str().into(), command.into(), state, actor.into(), call.reason.as_str().into()]);
     }
     table
 }

@@ -150,13 +150,21 @@ fn give_up_after(screen: &mut Screen, lost: &mut Option<Instant>, error: ClientE
     match lost {
         None => {
             *lost = Some(Instant::now());
-            Ok(screen.note(&format!("{error} Trying again; the call goes on."))?)
+            Ok(screen.note(&format!("{}; the call goes on", lost_words(&error)))?)
         }
         Some(since) if since.elapsed() > AWAY => {
             screen.note(&format!("call {} goes on; see it: line3 call {}", call.id, call.id))?;
             Err(error.into())
         }
         Some(_) => Ok(()),
+    }
+}
+
+/// A line that broke, for a person.
+pub(super) fn lost_words(error: &ClientError) -> String {
+    match error {
+        ClientError::Unreachable { url, why } => format!("{url} is lost ({why}), trying again"),
+        error => error.to_string(),
     }
 }
 

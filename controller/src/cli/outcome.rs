@@ -49,6 +49,10 @@ pub(super) fn show(screen: &mut Screen, outcome: &Outcome, catalogue: &Catalogue
 }
 
 fn show_faults(screen: &mut Screen, faults: &BTreeMap<String, String>) -> io::Result<()> {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    screen.line("")?;
     let mut table = Table::new(&["not available", "why"]);
     for (path, why) in sorted(faults) {
         table.row([path.into(), Cell::toned(Tone::Busy, why)]);

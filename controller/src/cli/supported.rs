@@ -41,7 +41,7 @@ pub(super) fn catalogue(screen: &mut Screen, catalogue: &Catalogue, part: Option
     if !commands_only {
         for entry in catalogue.events.iter().filter(|entry| wanted(&entry.path)) {
             heading(screen, &entry.path, "event", &entry.doc)?;
-            fields(screen, "", &entry.arguments.iter().collect::<Vec<_>>())?;
+            fields(screen, entry.arguments.iter().map(|field| ("", field)))?;
             shown = true;
         }
     }
@@ -58,7 +58,7 @@ fn object(screen: &mut Screen, entry: &ObjectEntry, of_it: &[&FieldEntry]) -> io
         kind = format!("{kind}, unique by {}", keys.join(" or "));
     }
     heading(screen, &entry.path, &kind, &entry.doc)?;
-    fields(screen, "", of_it)
+    fields(screen, of_it.iter().map(|field| ("", *field)))
 }
 
 fn command(screen: &mut Screen, entry: &CommandEntry) -> io::Result<()> {
@@ -68,8 +68,8 @@ fn command(screen: &mut Screen, entry: &CommandEntry) -> io::Result<()> {
     };
     let limit = entry.limit.map_or(String::new(), |limit| format!(", at most {limit} s"));
     heading(screen, &entry.path, &format!("command, {effect}{limit}"), &entry.doc)?;
-    fields(screen, "in", &entry.input.iter().collect::<Vec<_>>())?;
-    fields(screen, "out", &entry.output.iter().collect::<Vec<_>>())
+    let (input, output) = (entry.input.iter().map(|field| ("in", field)), entry.output.iter().map(|field| ("out", field)));
+    fields(screen, input.chain(output))
 }
 
 fn meaning(effect: Effect) -> &'static str {
@@ -87,12 +87,18 @@ fn heading(screen: &mut Screen, path: &str, kind: &str, doc: &str) -> io::Result
     if doc.is_empty() { Ok(()) } else { screen.line(&format!("  {doc}")) }
 }
 
-fn fields(screen: &mut Screen, direction: &'static str, fields: &[&FieldEntry]) -> io::Result<()> {
-    let mut table = Table::new(&["", "", "", "", ""]);
-    for field in fields {
-        let name = Cell::from(format!("{}{}", field.name, if field.mandatory && direction == "in" { " *" } else { "" }));
-        let margin = format!("  {direction}");
-        table.row([margin.into(), name, Cell::toned(Tone::Dim, kind(field)), range(field).into(), field.doc.as_str().into()]);
+/// Parameters or arguments, each with the way it goes; those that must be given have a star.
+fn fields<'a>(screen: &mut Screen, fields: impl Iterator<Item = (&'static str, &'a FieldEntry)>) -> io::Result<()> {
+    let mut table = Table::new(&["", "", "", "", ""]).whole(&[0, 1]);
+    for (way, field) in fields {
+        let name = format!("{}{}", field.name, if field.mandatory && way == "in" { " *" } else { "" });
+        table.row([
+            format!("  {way}").into(),
+            name.into(),
+            Cell::toned(Tone::Dim, kind(field)),
+            range(field).into(),
+            field.doc.as_str().into(),
+        ]);
     }
     screen.table(&table)
 }

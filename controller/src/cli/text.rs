@@ -88,6 +88,11 @@ pub(super) fn took(from: Wall, to: Wall) -> String {
     if millis < 120_000 { format!("{}.{} s", millis / 1000, millis % 1000 / 100) } else { length(millis) }
 }
 
+/// The beginning of a call's id, enough to name it among the newest.
+pub(super) fn short(id: &str) -> String {
+    id.chars().take(8).collect()
+}
+
 /// A unit of TR-181 as it is written behind a number.
 pub(super) fn unit(unit: &str) -> &str {
     match unit {

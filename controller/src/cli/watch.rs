@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::follow::{Ears, News};
+use super::follow::{Ears, News, lost_words};
 use super::screen::Tone;
 use super::session::{Failure, Session};
 use super::{Exit, act, calls, text};
@@ -42,7 +42,7 @@ pub(super) fn watch(session: &mut Session<'_>, name: &str) -> Result<Exit, Failu
             Some(News::Lost(error @ (ClientError::Refused { .. } | ClientError::Answer { .. }))) => return Err(error.into()),
             Some(News::Lost(error)) => {
                 if !lost {
-                    session.screen.note(&format!("{error} Trying again."))?;
+                    session.screen.note(&lost_words(&error))?;
                 }
                 lost = true;
             }
@@ -56,9 +56,11 @@ fn tell(session: &mut Session<'_>, event: Event, known: &mut Option<BoxView>) ->
     let now = session.screen.now();
     match event {
         Event::Box { view } => {
-            let (tone, words) = presence(known.as_ref(), &view);
+            // What is new only in when it was last seen is not new.
+            if let Some((tone, words)) = presence(known.as_ref(), &view) {
+                session.screen.toned(tone, &format!("{}  box     {words}", text::at(now)))?;
+            }
             *known = Some(*view);
-            session.screen.toned(tone, &format!("{}  box     {words}", text::at(now)))?;
         }
         Event::Call { call } => {
             let at = call.ended.unwrap_or(now);
@@ -72,13 +74,17 @@ fn tell(session: &mut Session<'_>, event: Event, known: &mut Option<BoxView>) ->
     Ok(())
 }
 
-fn presence(known: Option<&BoxView>, view: &BoxView) -> (Tone, String) {
+fn presence(known: Option<&BoxView>, view: &BoxView) -> Option<(Tone, String)> {
     let (tone, mut words) = match (view.online, view.ready) {
         (true, true) => (Tone::Good, "online".to_owned()),
         (true, false) => (Tone::Busy, "online, not ready yet".to_owned()),
         (false, _) => (Tone::Bad, "offline".to_owned()),
     };
     if let Some(known) = known {
+        let same = |a: &BoxView, b: &BoxView| a.boot_id == b.boot_id && a.run_id == b.run_id && a.labels == b.labels;
+        if same(known, view) && (known.online, known.ready) == (view.online, view.ready) {
+            return None;
+        }
         if known.boot_id.is_some() && known.boot_id != view.boot_id {
             words.push_str(", after a restart of the box");
         } else if known.run_id.is_some() && known.run_id != view.run_id {
@@ -88,7 +94,7 @@ fn presence(known: Option<&BoxView>, view: &BoxView) -> (Tone, String) {
             words.push_str(", labels changed");
         }
     }
-    (tone, words)
+    Some((tone, words))
 }
 
 /// A few values of a report, each by the last words of its path. Those that every report carries are left out.
