@@ -73,7 +73,8 @@ pub fn make(data: &Path, order: Order) -> Result<String> {
             let names: Vec<&str> = config.embedded_broker.names.iter().map(String::as_str).collect();
             let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
             let to = std::path::absolute(to)?;
-            let mosquitto = Mosquitto { boxes: everywhere(boxes_port), controllers: everywhere(controllers_port), names: &names, user: None };
+            let mosquitto =
+                Mosquitto { boxes: everywhere(boxes_port), controllers: everywhere(controllers_port), names: &names, user: None };
             let file = mosquitto.write(&pki, &to)?;
             said = format!(
                 "Start it by: mosquitto -c {}\nThe certificate is made out to {} (embedded-broker.names in {FILE}).\nIn {FILE}: [broker] host = \"...\" port = {controllers_port}\n",

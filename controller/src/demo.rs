@@ -44,7 +44,11 @@ pub const MAX_BOXES: u16 = 1000;
 pub async fn run(data: &Path, by_default: bool, boxes: u16, stop: impl Future<Output = ()>) -> Result<()> {
     anyhow::ensure!(boxes <= MAX_BOXES, "--boxes {boxes}: the demo takes at most {MAX_BOXES}");
     let (config, pki, old) = prepare(data)?;
-    anyhow::ensure!(config.broker.is_none(), "{}: the demo uses the embedded broker; remove [broker]", data.join(crate::config::FILE).display());
+    anyhow::ensure!(
+        config.broker.is_none(),
+        "{}: the demo uses the embedded broker; remove [broker]",
+        data.join(crate::config::FILE).display()
+    );
     let real = real_agent(data, &pki)?;
     let simulated = simulated_boxes(data, &pki, boxes)?;
     let known: Vec<BoxRow> = simulated.iter().enumerate().map(|(index, sim)| labelled(&sim.id, index)).collect();

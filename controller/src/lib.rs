@@ -5,6 +5,8 @@ pub mod audit;
 pub mod board;
 pub mod broker;
 pub mod certificates;
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "demo")]

@@ -5,9 +5,9 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+use line3_controller::clock::wall;
 use line3_controller::fleet::Order;
 use line3_controller::store::CallState;
-use line3_controller::clock::wall;
 use line3_proto::Wall;
 use world::{BOX, Kind, World, id, output, value};
 
@@ -50,13 +50,19 @@ async fn a_real_box_answers(kind: Kind) {
     assert_eq!((ping.state, output(&ping, "SuccessCount").as_str()), (CallState::Succeeded, "3"), "{}", ping.words);
     assert!(output(&ping, "AverageResponseTimeDetailed").parse::<u32>().unwrap() > 0, "a real round trip takes time");
 
-    let lookup = world.run("Device.DNS.Diagnostics.NSLookupDiagnostics()", &[("HostName", "nobody.invalid"), ("DNSServer", "127.0.0.1"), ("Timeout", "500"), ("NumberOfRepetitions", "1")]).await;
+    let lookup = world
+        .run(
+            "Device.DNS.Diagnostics.NSLookupDiagnostics()",
+            &[("HostName", "nobody.invalid"), ("DNSServer", "127.0.0.1"), ("Timeout", "500"), ("NumberOfRepetitions", "1")],
+        )
+        .await;
     assert_eq!(lookup.state, CallState::Succeeded, "{}", lookup.words);
     assert_eq!(output(&lookup, "SuccessCount"), "0");
 
     // What is wrong is told by name, and nothing is sent.
     let desk = &world.server().desk;
-    let bad = |order| line3_controller::views::CallRequest { box_name: BOX.into(), order, reason: "T-1".into(), deadline: None, wait: false };
+    let bad =
+        |order| line3_controller::views::CallRequest { box_name: BOX.into(), order, reason: "T-1".into(), deadline: None, wait: false };
     let operate = |command: &str, args: &[(&str, &str)]| Order::Operate {
         command: command.into(),
         args: args.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
@@ -126,7 +132,10 @@ async fn a_reboot_ends_by_the_boot_that_follows(kind: Kind) {
     assert_eq!(reboot.state, CallState::Succeeded, "{}", reboot.words);
     assert!(reboot.words.contains("restart-agent"), "what was not the box is not called so: {:?}", reboot.words);
     world.until("of another run", |view| view.online && view.ready && view.run_id.is_some() && view.run_id != run).await;
-    assert_eq!(world.run("Device.IP.Diagnostics.IPPing()", &[("Host", "127.0.0.1"), ("NumberOfRepetitions", "1")]).await.state, CallState::Succeeded);
+    assert_eq!(
+        world.run("Device.IP.Diagnostics.IPPing()", &[("Host", "127.0.0.1"), ("NumberOfRepetitions", "1")]).await.state,
+        CallState::Succeeded
+    );
     world.stop_server().await;
 }
 
@@ -142,7 +151,9 @@ async fn reports_of_a_gap_arrive_whole(kind: Kind) {
     let fresh = world.view().unwrap().reported;
     world.until("reporting again", |view| view.reported > fresh).await;
     println!("{kind:?}: back {:?} after the broker", start.elapsed());
-    let sequence = |view: &line3_controller::views::BoxView| view.health.get("Device.BulkData.Profile.1.X_LINE3_Sequence").and_then(serde_json::Value::as_u64);
+    let sequence = |view: &line3_controller::views::BoxView| {
+        view.health.get("Device.BulkData.Profile.1.X_LINE3_Sequence").and_then(serde_json::Value::as_u64)
+    };
     let last = sequence(&world.view().unwrap()).unwrap();
     let desk = &world.server().desk;
     let series = desk.series(&id(BOX), "Device.BulkData.Profile.1.X_LINE3_Sequence", Wall(0), Wall(wall().0 + 60_000)).await.unwrap();

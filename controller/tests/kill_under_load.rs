@@ -62,8 +62,12 @@ async fn load(id: EndpointId, port: u16, pki: Arc<Pki>, acknowledged: Arc<Mutex<
     let mut sequence = 0;
     loop {
         sequence += 1;
-        let publication =
-            Publication { topic: topic.clone(), payload: report(&format!("run-{id}"), sequence), qos: QoS::AtLeastOnce, ..Publication::default() };
+        let publication = Publication {
+            topic: topic.clone(),
+            payload: report(&format!("run-{id}"), sequence),
+            qos: QoS::AtLeastOnce,
+            ..Publication::default()
+        };
         link.publish(sequence, publication).unwrap();
         loop {
             match link.next().await {
@@ -88,7 +92,8 @@ async fn what_was_acknowledged_is_kept() {
     let (pki, acknowledged) = (Arc::new(pki), Arc::new(Mutex::new(BTreeMap::new())));
     let mut server = serve(dir.path());
     let boxes: Vec<EndpointId> = (0..BOXES).map(|n| EndpointId::parse(&format!("os::00256D-LOAD{n}")).unwrap()).collect();
-    let mut loads: Vec<_> = boxes.iter().map(|id| tokio::spawn(load(id.clone(), broker.port(), Arc::clone(&pki), Arc::clone(&acknowledged)))).collect();
+    let mut loads: Vec<_> =
+        boxes.iter().map(|id| tokio::spawn(load(id.clone(), broker.port(), Arc::clone(&pki), Arc::clone(&acknowledged)))).collect();
     let total = || acknowledged.lock().unwrap().values().sum::<u64>();
     for kill in 1..=KILLS {
         let (before, until) = (total(), Instant::now() + Duration::from_secs(60));
