@@ -20,6 +20,7 @@ pub mod topic;
 pub mod usp;
 pub mod value;
 
+pub use effect::Effect;
 pub use fault::Fault;
 pub use link::{Link, LinkEvent, Publication, QoS};
 pub use machine::{Machine, Mono, Now, Wall};

@@ -172,6 +172,12 @@ impl Topic {
     pub fn may_be_published_by(&self, id: &EndpointId) -> bool {
         self.sender() == Some(id)
     }
+
+    /// Whether this is a topic that a controller may publish on: the records to a box.
+    #[must_use]
+    pub fn may_be_published_by_a_controller(&self) -> bool {
+        matches!(self, Self::Agent(_))
+    }
 }
 
 /// Whether a text can name a controller instance in a topic.
@@ -200,7 +206,8 @@ pub fn reply_topic(controller: &EndpointId, instance: &str, to: &EndpointId) -> 
 /// The filter of all health reports.
 pub const TELEMETRY_FILTER: &str = "telemetry/+";
 
-/// The topic patterns of a Mosquitto ACL file: what a box may do, `%u` being its identity.
+/// The ACL file of Mosquitto's listener for boxes: what a box may do, `%u` being its identity. Mosquitto grants every
+/// SUBSCRIBE and asks for `read` when it delivers.
 pub const ACL_BOX_PATTERNS: [&str; 4] = [
     "pattern read usp/agent/%u",
     "pattern write usp/controller/+/%u",
@@ -208,9 +215,36 @@ pub const ACL_BOX_PATTERNS: [&str; 4] = [
     "pattern write telemetry/%u",
 ];
 
-/// The topics of a Mosquitto ACL file that a controller's user gets.
-pub const ACL_CONTROLLER_TOPICS: [&str; 4] =
-    ["topic write usp/agent/#", "topic read usp/controller/#", "topic read telemetry/#", "topic read $share/#"];
+/// The ACL file of Mosquitto's listener for controllers, `%u` being the controller's identity. Patterns, because lines
+/// that begin with `topic` would need the name of every controller above them. A shared subscription needs no line of
+/// its own: `read` is asked for the message's topic.
+pub const ACL_CONTROLLER_PATTERNS: [&str; 4] = [
+    "pattern write usp/agent/+",
+    "pattern read usp/controller/%u/+",
+    "pattern read usp/controller/%u/+/reply/+",
+    "pattern read telemetry/+",
+];
+
+/// Whether the box `id` may subscribe this filter: the topic of the records to it, spelled exactly, and nothing else.
+#[must_use]
+pub fn box_may_subscribe(id: &EndpointId, filter: &str) -> bool {
+    filter.strip_prefix("usp/agent/") == Some(id.as_str())
+}
+
+/// Whether the controller `id` may subscribe this filter: what is sent to it, the health reports, and each of these shared.
+#[must_use]
+pub fn controller_may_subscribe(id: &EndpointId, filter: &str) -> bool {
+    let plain = match filter.strip_prefix("$share/") {
+        Some(shared) => shared.split_once('/').map(|(_group, plain)| plain),
+        None => Some(filter),
+    };
+    plain.is_some_and(|plain| {
+        plain == TELEMETRY_FILTER
+            || plain
+                .strip_prefix(&controller_filter(id))
+                .is_some_and(|rest| rest.is_empty() || rest.strip_prefix("/reply/").is_some_and(is_instance))
+    })
+}
 
 /// The filter of a subscription shared by the controller instances of one `group` (a secret random string).
 #[must_use]
@@ -220,7 +254,7 @@ pub fn shared(group: &str, filter: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]
@@ -261,6 +295,42 @@ mod tests {
         assert!(Topic::Telemetry(a.clone()).may_be_published_by(&a));
         assert!(!Topic::Telemetry(a.clone()).may_be_published_by(&b));
         assert!(!Topic::Agent(a.clone()).may_be_published_by(&a));
+    }
+
+    #[test]
+    fn a_box_subscribes_its_own_topic_only() {
+        let id = EndpointId::parse("os::00256D-A").unwrap();
+        assert!(box_may_subscribe(&id, "usp/agent/os::00256D-A"));
+        for filter in ["usp/agent/os::00256D-B", "usp/agent/+", "usp/agent/os::00256D-A/#", "#", "+/+/+", "$share/g/usp/agent/os::00256D-A"]
+        {
+            assert!(!box_may_subscribe(&id, filter), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_controller_subscribes_what_is_for_it() {
+        let id = EndpointId::parse("self::line3").unwrap();
+        for plain in [controller_filter(&id), reply_filter(&id, "a-1"), TELEMETRY_FILTER.to_owned()] {
+            assert!(controller_may_subscribe(&id, &plain), "{plain}");
+            assert!(controller_may_subscribe(&id, &shared("secret", &plain)), "{plain}");
+        }
+        for filter in [
+            "#",
+            "usp/#",
+            "usp/controller/+/+",
+            "usp/controller/self::other/+",
+            "usp/controller/self::line3/#",
+            "usp/controller/self::line3/+/reply/+",
+            "usp/controller/self::line3/+/reply/",
+            "usp/agent/+",
+            "usp/agent/os::00256D-A",
+            "telemetry/#",
+            "$share/g",
+            "$share/g/#",
+            "$SYS/#",
+        ] {
+            assert!(!controller_may_subscribe(&id, filter), "{filter}");
+        }
     }
 
     #[test]
