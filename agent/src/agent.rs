@@ -8,7 +8,6 @@ use std::time::Duration;
 use line3_proto::endpoint::{Endpoint, Input as EndpointInput, Output as EndpointOutput, Refusal, Reply, Side};
 use line3_proto::fault::code;
 use line3_proto::link::{LinkEvent, Publication, Token};
-use line3_proto::rng::{self, Rng};
 use line3_proto::row::Args;
 use line3_proto::usp::{GetSupportedProtocolResp, Request, Response};
 use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
@@ -18,7 +17,7 @@ use crate::config::Config;
 use crate::host::Host;
 use crate::objects::{OBJECTS, ObjectDef};
 use crate::settings::{SETTINGS, Settings};
-use crate::view::{Facts, LinkState, RebootMode, View};
+use crate::view::{CpuMeter, Facts, LinkState, RebootMode, View};
 use boot::Leaving;
 use jobs::Jobs;
 use journal::Journal;
@@ -117,8 +116,6 @@ impl Agent {
     ) -> Self {
         let model = Model::new(objects, SETTINGS, commands, notify::EVENTS);
         let catalogue = supported::catalogue(&model).to_json();
-        let run_id = format!("{:016x}", host.random());
-        let boot_id = host.file("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).map_err(|error| error.to_string());
         let mut out = VecDeque::new();
         let mut log = |trouble: Option<String>| out.extend(trouble.map(Output::Log));
         let (journal, trouble) = Journal::load(&*host);
@@ -132,24 +129,8 @@ impl Agent {
             *highest = (*highest).max(*number);
         }
         let seed = host.random();
-        let facts = Facts {
-            id: id.clone(),
-            run_id: run_id.clone(),
-            boot_id,
-            started: now.mono,
-            device: config.device.clone(),
-            reboot: config.reboot,
-            link: LinkState::default(),
-            requests: Vec::new(),
-            catalogue_digest: line3_proto::catalogue::digest(catalogue.as_bytes()),
-            sequences: Vec::new(),
-            cpu: crate::view::CpuMeter::default(),
-        };
-        // A box's place in the interval is its own: the same after each restart, spread over the fleet.
-        // FNV-1a alone hardly tells serial numbers apart that follow each other; the generator mixes it.
-        let hash =
-            id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        let phase = rng::fraction(Rng::new(hash).next_u64());
+        let facts = facts(now, &*host, config, &id, &catalogue);
+        let (phase, endpoint) = (reports::phase(&id), Endpoint::new(id, Side::Agent, &facts.run_id, seed));
         let mut agent = Self {
             host,
             model,
@@ -158,7 +139,7 @@ impl Agent {
             facts,
             settings,
             kept,
-            endpoint: Endpoint::new(id, Side::Agent, &run_id, seed),
+            endpoint,
             jobs: Jobs::default(),
             journal,
             reports: Reports::default(),
@@ -216,7 +197,7 @@ impl Agent {
         f(&mut Look::new(&self.model, &view, &mut self.numbers))
     }
 
-    fn trouble(&mut self, text: impl Into<String>) {
+    fn log(&mut self, text: impl Into<String>) {
         self.out.push_back(Output::Log(text.into()));
     }
 
@@ -266,10 +247,8 @@ impl Agent {
             match output {
                 EndpointOutput::Publish(publication) => self.publish(now, publication),
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
-                EndpointOutput::Ignored { topic, why } => self.trouble(format!("ignored on {topic}: {why}")),
-                EndpointOutput::Unanswered { to, .. } => {
-                    self.trouble(format!("{to} did not answer a notification in time; it was dropped"))
-                }
+                EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
+                EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),
                 EndpointOutput::Answered { .. } | EndpointOutput::Connected { .. } | EndpointOutput::Disconnected { .. } => {}
             }
         }
@@ -290,6 +269,29 @@ impl Agent {
             self.leave();
         }
     }
+}
+
+/// What an agent that starts now knows about itself. `catalogue` is the JSON of its catalogue.
+pub(crate) fn facts(now: Now, host: &dyn Host, config: &Config, id: &EndpointId, catalogue: &str) -> Facts {
+    Facts {
+        id: id.clone(),
+        run_id: format!("{:016x}", host.random()),
+        boot_id: host.file("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).map_err(|error| error.to_string()),
+        started: now.mono,
+        device: config.device.clone(),
+        reboot: config.reboot,
+        link: LinkState::default(),
+        requests: Vec::new(),
+        catalogue_digest: line3_proto::catalogue::digest(catalogue.as_bytes()),
+        sequences: Vec::new(),
+        cpu: CpuMeter::default(),
+    }
+}
+
+/// The catalogue of this build, as JSON: what it can show and do.
+#[must_use]
+pub fn catalogue() -> String {
+    supported::catalogue(&Model::new(OBJECTS, SETTINGS, COMMANDS, notify::EVENTS)).to_json()
 }
 
 impl Machine for Agent {

@@ -7,6 +7,7 @@ pub mod config;
 pub mod driver;
 pub mod host;
 pub mod objects;
+pub mod run;
 pub mod saved;
 pub mod self_test;
 pub mod settings;

@@ -93,13 +93,16 @@ pub struct BrokerConfig {
     pub tls: BrokerTls,
     /// Bounds.
     pub limits: Limits,
+    /// Whether boxes are let in only after [`Broker::admission`]: when their controller has subscribed, so that it misses none
+    /// of their connect records. Until then their connections wait, the time of a handshake at most.
+    pub hold_boxes: bool,
 }
 
 impl BrokerConfig {
-    /// With the default [`Limits`].
+    /// With the default [`Limits`], letting everybody in at once.
     #[must_use]
     pub fn new(listen: SocketAddr, tls: BrokerTls) -> Self {
-        Self { listen, tls, limits: Limits::default() }
+        Self { listen, tls, limits: Limits::default(), hold_boxes: false }
     }
 }
 
@@ -154,6 +157,7 @@ pub trait Ingest: Send + Sync {
 pub struct Broker {
     local_addr: SocketAddr,
     tls: watch::Sender<Arc<Tls>>,
+    boxes_admitted: watch::Sender<bool>,
     clients: Arc<Clients>,
     stop: broadcast::Sender<()>,
     door: JoinHandle<()>,
@@ -163,7 +167,7 @@ impl Broker {
     /// Starts listening. With `ingest`, health reports go there before they are acknowledged; they are routed to subscribers
     /// of the topic in any case, so that others can read them too.
     pub async fn start(config: BrokerConfig, ingest: Option<Arc<dyn Ingest>>) -> Result<Self, BrokerError> {
-        let BrokerConfig { listen, tls, limits } = config;
+        let BrokerConfig { listen, tls, limits, hold_boxes } = config;
         let tls = Arc::new(Tls::new(&tls)?);
         let listener = TcpListener::bind(listen).await.map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => BrokerError::PortBusy(listen),
@@ -172,12 +176,13 @@ impl Broker {
         let local_addr = listener.local_addr().map_err(|source| BrokerError::Listen { listen, source })?;
         let engine = Engine::start(&limits, ingest).await?;
         let (tls, current_tls) = watch::channel(tls);
+        let (boxes_admitted, admitted) = watch::channel(!hold_boxes);
         let (stop, stopping) = broadcast::channel(1);
         let clients = Arc::new(Clients::default());
-        let door = Door { engine, limits, tls: current_tls, clients: Arc::clone(&clients) };
+        let door = Door { engine, limits, tls: current_tls, boxes_admitted: admitted, clients: Arc::clone(&clients) };
         let door = tokio::spawn(door.run(listener, stopping));
         tracing::info!(%local_addr, "the embedded broker listens");
-        Ok(Self { local_addr, tls, clients, stop, door })
+        Ok(Self { local_addr, tls, boxes_admitted, clients, stop, door })
     }
 
     /// Where it listens.
@@ -190,6 +195,14 @@ impl Broker {
     #[must_use]
     pub fn connected(&self) -> usize {
         self.clients.count()
+    }
+
+    /// What lets boxes in from now on, for whoever knows when that is.
+    pub fn admission(&self) -> impl Fn() + Send + Sync + 'static {
+        let boxes_admitted = self.boxes_admitted.clone();
+        move || {
+            boxes_admitted.send_replace(true);
+        }
     }
 
     /// Takes new certificates, authorities or CRLs: for every connection from now on, and whoever is connected and would no

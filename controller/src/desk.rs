@@ -72,6 +72,9 @@ pub enum DeskError {
     /// The call has ended.
     #[error("call {0} has ended: it is {1}")]
     Ended(String, &'static str),
+    /// More was asked for than is given at once.
+    #[error("{0}")]
+    TooMuch(String),
     /// The store failed.
     #[error("{0}")]
     Store(String),
@@ -82,7 +85,10 @@ pub enum DeskError {
 
 impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
+        match error {
+            StoreError::TooMany { .. } => Self::TooMuch(error.to_string()),
+            other => Self::Store(other.to_string()),
+        }
     }
 }
 

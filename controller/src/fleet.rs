@@ -90,6 +90,8 @@ pub enum Output {
         box_id: EndpointId,
         /// What it can do.
         catalogue: Arc<Catalogue>,
+        /// Whether it can be ordered to do things.
+        ready: bool,
     },
     /// Has the store this catalogue? Answer by [`Input::Catalogue`].
     WantCatalogue(String),

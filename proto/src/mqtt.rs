@@ -204,7 +204,7 @@ impl Link for MqttLink {
                 return Ok(());
             }
         };
-        let limit = usize::try_from(self.config.max_packet_size).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.config.max_sent).unwrap_or(usize::MAX);
         if size > limit {
             return Err(LinkError::TooLarge { size, limit });
         }

@@ -51,7 +51,7 @@ impl Agent {
         if self.journal != before
             && let Err(error) = self.journal.save(&*self.host)
         {
-            self.trouble(format!("the journal cannot be written ({error}): repairs will be refused until it can"));
+            self.log(format!("the journal cannot be written ({error}): repairs will be refused until it can"));
         }
         if !boots {
             return;
@@ -95,9 +95,9 @@ impl Agent {
             entry.stage = journal::ended(&Err(fault.clone()));
         }
         if let Err(error) = self.journal.save(&*self.host) {
-            self.trouble(format!("the journal cannot be written: {error}"));
+            self.log(format!("the journal cannot be written: {error}"));
         }
-        self.trouble(format!("the restart did not happen: {fault}"));
+        self.log(format!("the restart did not happen: {fault}"));
     }
 
     /// The Will for the broker: a disconnect record for the first controller. The link adds the name of the connection.

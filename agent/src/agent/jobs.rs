@@ -172,7 +172,7 @@ impl Agent {
                     self.journal.advance(serial, ended(&result));
                 } else {
                     // It has run: saying so is right. A repeat after a restart will hear that the box cannot tell.
-                    self.trouble(format!("the end of {} could not be written to the journal: {error}", task.path));
+                    self.log(format!("the end of {} could not be written to the journal: {error}", task.path));
                 }
             }
         }

@@ -25,7 +25,7 @@ impl Agent {
                 (link.up, link.since, link.errors) = (false, None, link.errors.saturating_add(1));
                 if link.trouble != reason {
                     link.trouble.clone_from(&reason);
-                    self.trouble(reason);
+                    self.log(reason);
                 }
                 self.endpoint.handle(now, EndpointInput::Reachable(false));
             }
@@ -40,11 +40,11 @@ impl Agent {
             }
             LinkEvent::Refused(token, reason) => {
                 let what = if self.report_sent(now, token, false) { "a health report" } else { "a message" };
-                self.trouble(format!("the broker did not take {what}: {reason}"));
+                self.log(format!("the broker did not take {what}: {reason}"));
                 self.said(token);
             }
             LinkEvent::NotSubscribed { filter, reason } => {
-                self.trouble(format!("the broker refused the subscription to {filter}: {reason}; controllers cannot reach this box"));
+                self.log(format!("the broker refused the subscription to {filter}: {reason}; controllers cannot reach this box"));
             }
         }
     }
@@ -56,6 +56,7 @@ impl Agent {
         link.since = Some(now.mono);
         link.trouble.clear();
         link.response_information = session.response_information.unwrap_or_default();
+        self.log("connected to the broker");
         // The connect record is the first thing that a controller hears on a new connection (R-MTP.6).
         let connection = format!("{}.{}", self.facts.run_id, session.connection);
         for to in self.recipients() {
@@ -81,7 +82,7 @@ impl Agent {
         }
         if self.held.0.len() >= MAX_HELD {
             self.held.0.pop_front();
-            self.trouble(format!("{MAX_HELD} messages wait for the broker; the oldest was dropped"));
+            self.log(format!("{MAX_HELD} messages wait for the broker; the oldest was dropped"));
         }
         self.held.0.push_back((now.mono, publication));
     }

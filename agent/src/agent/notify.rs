@@ -161,7 +161,7 @@ impl Agent {
             let value = |name: &str| subscription.get(name).map_or("", String::as_str);
             let Some(to) = self.recipient(&format!("{}.", value("Recipient"))) else { continue };
             if self.endpoint.waiting() >= MAX_WAITING {
-                self.trouble(format!("{MAX_WAITING} notifications wait for an answer; one of {} was dropped", what.path()));
+                self.log(format!("{MAX_WAITING} notifications wait for an answer; one of {} was dropped", what.path()));
                 continue;
             }
             let (retry, expiration) = (value("NotifRetry") == "true", u64::read(value("NotifExpiration")).unwrap_or(0));
@@ -199,7 +199,7 @@ impl Agent {
         }
         // It is over, written down or not; what is left on the flash ends again in the next run.
         if let Err(fault) = self.keep(&self.settings.clone()) {
-            self.trouble(format!("a subscription ended and could not be taken off the flash: {}", fault.text));
+            self.log(format!("a subscription ended and could not be taken off the flash: {}", fault.text));
         }
     }
 }

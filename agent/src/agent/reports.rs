@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use line3_proto::link::{Publication, QoS, Token};
 use line3_proto::path::Path;
+use line3_proto::rng::{self, Rng};
 use line3_proto::row::Field;
 use line3_proto::value::{Value, ValueType};
-use line3_proto::{Mono, Now, catalogue};
+use line3_proto::{EndpointId, Mono, Now, catalogue};
 use serde_json::{Map, Number, Value as Json};
 
 use super::look::Look;
@@ -61,6 +62,14 @@ impl Reports {
     }
 }
 
+/// A box's place in the reporting interval, 0.0 to 1.0: its own, the same after each restart, spread over the fleet.
+pub(super) fn phase(id: &EndpointId) -> f64 {
+    // FNV-1a alone hardly tells serial numbers apart that follow each other; the generator mixes it.
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    rng::fraction(Rng::new(hash).next_u64())
+}
+
 impl Agent {
     /// Starts the profiles that the settings enable. `phase` in `0..1` spreads a fleet: it is where in its interval a box reports.
     pub(super) fn start_reports(&mut self, now: Now, phase: f64) {
@@ -108,9 +117,7 @@ impl Agent {
             self.settings.rows(&format!("{path}Parameter.")).filter_map(|(_, args)| args.get("Reference").cloned()).collect();
         let (element, left_out) = self.look(now, |look| element(look, now, &references));
         if left_out > 0 && sequence == 1 {
-            self.trouble(format!(
-                "a health report takes {MAX_BYTES} bytes; {left_out} values are left out: report.parameters names too many"
-            ));
+            self.log(format!("a health report takes {MAX_BYTES} bytes; {left_out} values are left out: report.parameters names too many"));
         }
         let Some(profile) = self.reports.profiles.get_mut(index) else { return };
         // Missed intervals (the box slept) are not made up for: a report is of its moment.
@@ -213,5 +220,29 @@ fn json(value: &str, ty: ValueType) -> Json {
         ValueType::Boolean => bool::read(value).map_or_else(|| Json::from(value), Json::from),
         ty if ty.is_number() => value.parse::<Number>().map_or_else(|_| Json::from(value), Json::Number),
         _ => Json::from(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fleet_with_serial_numbers_in_a_row_is_spread() {
+        let mut tenths = [0; 10];
+        for number in 0..1000 {
+            let id = EndpointId::parse(&format!("os::00256D-{number:010}")).unwrap();
+            let tenth = (phase(&id) * 10.0).floor();
+            tenths.iter_mut().enumerate().filter(|(index, _)| *index as f64 == tenth).for_each(|(_, count)| *count += 1);
+        }
+        assert!(tenths.iter().all(|count| (70..130).contains(count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn numbers_and_booleans_are_written_as_such() {
+        assert_eq!(json("7", ValueType::UnsignedLong).to_string(), "7");
+        assert_eq!(json("1", ValueType::Boolean).to_string(), "true");
+        assert_eq!(json("7", ValueType::String).to_string(), "\"7\"");
+        assert_eq!(json("odd", ValueType::Int).to_string(), "\"odd\"");
     }
 }

@@ -1,5 +1,6 @@
 //! A box, its broker and its controller in counted time.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -41,7 +42,14 @@ pub(crate) struct Bench {
     pub(crate) shows_reports: bool,
     /// Whether the kernel restarts when the agent wants it to.
     pub(crate) restarts: bool,
-    asked: u32,
+    pub(crate) asked: u32,
+    /// Which byte of the next request becomes which.
+    pub(crate) tear: Option<(usize, u8)>,
+    torn: bool,
+    /// How many requests had come when the agent last started: what was not answered then never will be.
+    pub(crate) asked_at_start: u32,
+    /// How often each request was answered, by its message id.
+    pub(crate) answered: BTreeMap<String, u32>,
     /// The last request, to be delivered again.
     last: Option<Publication>,
     /// What the box said, line by line.
@@ -59,10 +67,6 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new() -> Self {
         Self::with(|_| ())
-    }
-
-    pub(crate) fn system() -> Self {
-        Self::with(|config| config.reboot = RebootMode::System)
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
@@ -89,6 +93,10 @@ impl Bench {
             shows_reports: false,
             restarts: true,
             asked: 0,
+            tear: None,
+            torn: false,
+            asked_at_start: 0,
+            answered: BTreeMap::new(),
             last: None,
             said: Vec::new(),
             hidden: false,
@@ -200,7 +208,12 @@ impl Bench {
     }
 
     pub(crate) fn request(&mut self, from: &str, id: &str, request: Request, expiry: Option<Duration>) {
-        let publication = self.sealed(from, &Msg::request(id, request), expiry);
+        let mut publication = self.sealed(from, &Msg::request(id, request), expiry);
+        if let Some((place, byte)) = self.tear.take() {
+            let place = place % publication.payload.len();
+            publication.payload[place] = byte;
+            self.torn = true;
+        }
         self.last = Some(publication.clone());
         self.receive(publication);
     }
@@ -243,6 +256,7 @@ impl Bench {
         }
         (self.host, self.agent) = start(&self.clock, &self.flash, &self.config, &self.id);
         self.connections = 0;
+        self.asked_at_start = self.asked;
     }
 
     /// Carries out what the agent wants, and lets commands run, until nothing happens any more without time passing.
@@ -316,7 +330,10 @@ impl Bench {
         assert_eq!(publication.content_type.as_deref(), Some("usp.msg"));
         assert_eq!(publication.response_topic, Some(Topic::Agent(self.id.clone()).to_string()));
         let to = publication.topic.split('/').nth(2).unwrap().to_owned();
-        let opened = record::open(&publication.payload, &EndpointId::parse(&to).unwrap()).unwrap();
+        // The answer to a request whose sender's id was torn is for nobody.
+        let Ok(opened) = record::open(&publication.payload, &EndpointId::parse(&to).unwrap()) else {
+            return assert!(self.torn, "a record that cannot be opened");
+        };
         let expiry = publication.expiry.map_or(String::new(), |expiry| format!(" (for {expiry:?})"));
         match opened.content {
             Content::Connect { subscribed_topic, .. } => {
@@ -333,6 +350,9 @@ impl Bench {
                     _ => None,
                 };
                 let other = if to == CONTROLLER { String::new() } else { format!("to {to} ") };
+                if is_answer {
+                    *self.answered.entry(msg.id().to_owned()).or_default() += 1;
+                }
                 let expiry = if is_answer { String::new() } else { expiry };
                 for line in show::message(msg) {
                     self.say(&format!("> {other}{line}{expiry}"));

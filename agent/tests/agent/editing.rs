@@ -231,8 +231,10 @@ fn only_what_is_persistent_outlives_the_agent_and_numbers_are_never_used_again()
          5s < Add Device.LocalAgent.Subscription. ReferenceList=Device.",
     );
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #4 DeleteResp Device.LocalAgent.Subscription.3.: gone [Device.LocalAgent.Subscription.3.]
+        3s log connected to the broker
         3s > connect RUN.1 usp/agent/proto::sim-1
         4s > #5 GetResp Device.LocalAgent.Subscription.1. ID=one
         5s > #6 AddResp Device.LocalAgent.Subscription.4. Alias=cpe-4 ID=cpe-4 Recipient=Device.LocalAgent.Controller.1
@@ -244,7 +246,7 @@ fn only_what_is_persistent_outlives_the_agent_and_numbers_are_never_used_again()
 fn flash_is_written_only_for_what_lasts() {
     let mut bench = Bench::new();
     bench.play("0s up");
-    let mut writes = |bench: &mut Bench, script: &str| {
+    let writes = |bench: &mut Bench, script: &str| {
         let before = bench.flash.saves();
         bench.play(script);
         bench.flash.saves() - before
@@ -272,8 +274,9 @@ fn a_full_disk_refuses_and_changes_nothing() {
          5s < Add Device.LocalAgent.Subscription. ReferenceList=Device. Persistent=true",
     );
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
-        1s > #1 Error 7003 the settings cannot be written (no space left on device); what was kept before stays
+        1s > #1 Error 7003 the settings cannot be written (no space left on device); what was kept before stays; nothing was changed
         2s > #2 GetResp Device.LocalAgent. SubscriptionNumberOfEntries=0
         3s > #3 AddResp Device.LocalAgent.Subscription.1. Alias=cpe-1 ID=cpe-1 Recipient=Device.LocalAgent.Controller.1
         5s > #4 AddResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=cpe-2 Recipient=Device.LocalAgent.Controller.1
@@ -291,9 +294,28 @@ fn damaged_settings_are_set_aside_and_said_so() {
     expect![[r#"
         1s log the journal is lost (journal was damaged; it is kept as journal.bad); a repair of before may run again
         1s log the saved settings are lost (settings was damaged; it is kept as settings.bad); the factory settings rule
+        2s log connected to the broker
         2s > connect RUN.1 usp/agent/proto::sim-1
         3s > #2 GetResp Device.LocalAgent. SubscriptionNumberOfEntries=0
     "#]]
     .assert_eq(&said);
     assert!(bench.flash.names().contains(&"settings.bad".to_owned()), "{:?}", bench.flash.names());
+}
+
+#[test]
+fn references_have_a_bound() {
+    let list = |count: usize| vec!["Device."; count].join(",");
+    let add = |count: usize| format!("1s < Add Device.LocalAgent.Subscription. ID=many ReferenceList={}", list(count));
+    check(
+        &add(33),
+        &expect![[r#"
+        1s > #2 Error 7012 ReferenceList has 33 paths; at most 32 are taken
+    "#]],
+    );
+    check(
+        &add(32),
+        &expect![[r#"
+        1s > #2 AddResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=many Recipient=Device.LocalAgent.Controller.1
+    "#]],
+    );
 }

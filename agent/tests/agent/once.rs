@@ -35,11 +35,12 @@ fn a_reboot_is_answered_then_done_and_closed_by_boot() {
         system(),
         "1s < Operate Device.Reboot() key=k id=c1\n9s up",
         &expect![[r#"
-        1s > #3 OperateResp Device.Reboot() done
-        1s > restart system
-        9s > connect RUN.1 usp/agent/proto::sim-1
-        9s > Notify boot: Device.Boot! Cause=RemoteReboot CommandKey=k FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
-    "#]],
+            1s > #3 OperateResp Device.Reboot() done
+            1s > restart system
+            9s log connected to the broker
+            9s > connect RUN.1 usp/agent/proto::sim-1
+            9s > Notify boot: Device.Boot! Cause=RemoteReboot CommandKey=k FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
+        "#]],
     );
 }
 
@@ -49,11 +50,12 @@ fn where_only_the_agent_restarts_it_says_so() {
         subscribed(|_| ()),
         "1s < Operate Device.Reboot() key=k id=c1\n9s up",
         &expect![[r#"
-        1s > #3 OperateResp Device.Reboot() done
-        1s > restart restart-agent
-        9s > connect RUN.1 usp/agent/proto::sim-1
-        9s > Notify boot: Device.Boot! Cause=RemoteReboot CommandKey=k FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=restart-agent X_LINE3_RunID=RUN
-    "#]],
+            1s > #3 OperateResp Device.Reboot() done
+            1s > restart restart-agent
+            9s log connected to the broker
+            9s > connect RUN.1 usp/agent/proto::sim-1
+            9s > Notify boot: Device.Boot! Cause=RemoteReboot CommandKey=k FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=restart-agent X_LINE3_RunID=RUN
+        "#]],
     );
 }
 
@@ -94,6 +96,7 @@ fn a_reboot_that_comes_twice_is_done_once() {
         1s > #3 OperateResp Device.Reboot() done
         1s > #4 OperateResp Device.Reboot() done
         4s > restart system
+        9s log connected to the broker
         9s > connect RUN.1 usp/agent/proto::sim-1
         9s > Notify boot: Device.Boot! Cause=RemoteReboot CommandKey=k FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
         10s > #4 OperateResp Device.Reboot() done
@@ -122,6 +125,7 @@ fn a_box_about_to_restart_begins_nothing_new() {
             2s > #4 OperateResp Device.X_LINE3_Test.Work(): 7005 Device.X_LINE3_Test.Work() did not run: the box is about to restart
             2s > #5 OperateResp Device.Reboot(): 7005 Device.Reboot() did not run: the box is about to restart
             4s > restart system
+            9s log connected to the broker
             9s > connect RUN.1 usp/agent/proto::sim-1
             9s > Notify boot: Device.Boot! Cause=RemoteReboot CommandKey=k FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
         "#]],
@@ -134,16 +138,18 @@ fn a_restart_of_the_agent_alone_is_no_boot() {
         system(),
         "1s kill\n2s up\n3s end",
         &expect![[r#"
-        2s > connect RUN.1 usp/agent/proto::sim-1
-    "#]],
+            2s log connected to the broker
+            2s > connect RUN.1 usp/agent/proto::sim-1
+        "#]],
     );
     check(
         system(),
         "1s boot\n2s up\n3s end",
         &expect![[r#"
-        2s > connect RUN.1 usp/agent/proto::sim-1
-        2s > Notify boot: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
-    "#]],
+            2s log connected to the broker
+            2s > connect RUN.1 usp/agent/proto::sim-1
+            2s > Notify boot: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
+        "#]],
     );
 }
 
@@ -152,9 +158,12 @@ fn a_boot_into_other_firmware_says_so_once() {
     let mut bench = system();
     bench.config.device.software_version = "2.0".to_owned();
     expect![[r#"
+        2s log connected to the broker
         2s > connect RUN.1 usp/agent/proto::sim-1
+        4s log connected to the broker
         4s > connect RUN.1 usp/agent/proto::sim-1
         4s > Notify boot: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=true ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
+        6s log connected to the broker
         6s > connect RUN.1 usp/agent/proto::sim-1
         6s > Notify boot: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
     "#]].assert_eq(&bench.play("1s kill\n2s up\n3s boot\n4s up\n5s boot\n6s up"));
@@ -167,8 +176,10 @@ fn a_restart_that_fails_is_told_to_who_asks_again() {
     expect![[r#"
         1s > #3 OperateResp Device.Reboot() done
         1s > restart system
+        9s log connected to the broker
         9s > connect RUN.1 usp/agent/proto::sim-1
         10s > #3 OperateResp Device.Reboot(): 7022 no permission
+        12s log connected to the broker
         12s > connect RUN.1 usp/agent/proto::sim-1
         12s > Notify boot: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
     "#]].assert_eq(&bench.play("1s < Operate Device.Reboot() key=k id=c1\n9s up\n10s again\n11s boot\n12s up"));
@@ -184,6 +195,7 @@ fn a_repair_that_comes_again_is_not_done_again() {
         4s > Notify done: OperationComplete Device.X_LINE3_Test.Mend() key=k Data=xxxxx
         9s > #5 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.2.
         9s > Notify done: OperationComplete Device.X_LINE3_Test.Mend() key=k Data=xxxxx
+        11s log connected to the broker
         11s > connect RUN.1 usp/agent/proto::sim-1
         12s > #6 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.1.
         12s > Notify done: OperationComplete Device.X_LINE3_Test.Mend() key=k Data=xxxxx
@@ -195,6 +207,7 @@ fn a_repair_that_comes_again_is_not_done_again() {
         22s > #8 OperateResp Device.X_LINE3_Test.Wipe(): 7005 Device.X_LINE3_Test.Wipe(): this very call is under way
         24s > #7 OperateResp Device.X_LINE3_Test.Wipe(): 7022 it was told to fail
         29s > #9 OperateResp Device.X_LINE3_Test.Wipe(): 7022 it was told to fail
+        31s log connected to the broker
         31s > connect RUN.1 usp/agent/proto::sim-1
         31s > Notify boot: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
         32s > #10 OperateResp Device.X_LINE3_Test.Wipe(): 7022 it was told to fail
@@ -223,9 +236,11 @@ fn what_was_under_way_when_the_agent_was_killed_is_lost_and_said_so() {
     let mut bench = system();
     expect![[r#"
         1s > #3 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.1.
+        3s log connected to the broker
         3s > connect RUN.1 usp/agent/proto::sim-1
         4s > #4 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.1.
         4s > Notify done: OperationComplete Device.X_LINE3_Test.Mend() key=k 7802 Device.X_LINE3_Test.Mend(): the agent was stopped while this call ran, and cannot tell how far it came
+        6s log connected to the broker
         6s > connect RUN.1 usp/agent/proto::sim-1
         6s > Notify boot: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
         7s > #5 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.1.
@@ -265,6 +280,7 @@ fn the_end_that_cannot_be_written_is_told_all_the_same() {
         3s log the end of Device.X_LINE3_Test.Wipe() could not be written to the journal: no space left on device
         3s > #3 OperateResp Device.X_LINE3_Test.Wipe() done Data=
         4s > #4 OperateResp Device.X_LINE3_Test.Wipe() done Data=
+        7s log connected to the broker
         7s > connect RUN.1 usp/agent/proto::sim-1
         8s > #5 OperateResp Device.X_LINE3_Test.Wipe(): 7802 Device.X_LINE3_Test.Wipe(): the agent was stopped while this call ran, and cannot tell how far it came
     "#]].assert_eq(&bench.play(&format!("1s {wipe}\n2s full\n4s {wipe}\n5s full no\n6s kill\n7s up\n8s {wipe}")));
@@ -369,8 +385,10 @@ fn a_reboot_that_the_agent_did_not_live_to_see_is_lost() {
     );
     expect![[r#"
         1s > #3 OperateResp Device.Reboot() done
+        3s log connected to the broker
         3s > connect RUN.1 usp/agent/proto::sim-1
         4s > #3 OperateResp Device.Reboot(): 7802 Device.Reboot(): the agent was stopped before the restart; the box has not restarted since
+        6s log connected to the broker
         6s > connect RUN.1 usp/agent/proto::sim-1
         6s > Notify boot: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=system X_LINE3_RunID=RUN
     "#]].assert_eq(&said);

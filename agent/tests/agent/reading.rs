@@ -1,6 +1,9 @@
 //! Get, GetInstances, GetSupportedDM, GetSupportedProtocol.
 
+use std::net::IpAddr;
+
 use expect_test::{Expect, expect};
+use line3_agent::host::Address;
 
 use crate::bench::Bench;
 
@@ -25,10 +28,12 @@ fn the_connect_record_is_first_on_every_connection() {
          5s up",
     );
     expect![[r#"
+        2s log connected to the broker
         2s > connect RUN.1 usp/agent/proto::sim-1
         2s > Notify cpe-1: Device.Boot! Cause=LocalReboot CommandKey= FirmwareUpdated=false ParameterMap={} X_LINE3_BootID=BOOT X_LINE3_RebootMode=restart-agent X_LINE3_RunID=RUN
         2s > #2 GetSupportedProtocolResp 1.0,1.1,1.2,1.3,1.4
         3s log the cable is out
+        5s log connected to the broker
         5s > connect RUN.2 usp/agent/proto::sim-1
         5s > #3 GetSupportedProtocolResp 1.0,1.1,1.2,1.3,1.4
     "#]].assert_eq(&said);
@@ -105,6 +110,7 @@ fn an_absent_value_is_left_out_or_named_with_its_reason() {
          2s < Get Device.X_LINE3_Absent.[Path~=\"Device.DeviceInfo.MemoryStatus.Free\"].Reason",
     );
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #1 GetResp Device.DeviceInfo.MemoryStatus. FreePersistent=162201 TotalPersistent=245760
         1s > #1 GetResp Device.DeviceInfo.MemoryStatus.Free: 7800 Device.DeviceInfo.MemoryStatus.Free: this box has no /proc/meminfo
@@ -124,6 +130,7 @@ fn a_reference_never_leads_in_circles() {
          1s < Get Device.LocalAgent.Subscription.1.ReferenceList#1+.ID",
     );
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #2 GetResp Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: 7026 Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: ReferenceList is Device.LocalAgent.Subscription.1.ReferenceList#1+., which names no single object
     "#]].assert_eq(&said);
@@ -156,6 +163,7 @@ fn instance_numbers_are_those_of_the_box_and_stay() {
     let instances = "< GetInstances Device.Ethernet.Interface.";
     let before = bench.play(&format!("0s up\n1s {instances}"));
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #1 GetInstancesResp Device.Ethernet.Interface.1. Name=eth0
     "#]]
@@ -247,4 +255,21 @@ fn bounds_of_a_request() {
         1s > #3 Error 7005 the answer is larger than 1048576 bytes; ask for less at a time
     "#]]
     .assert_eq(&bench.play(&many(256, "Device.")));
+}
+
+#[test]
+fn a_path_may_not_name_the_whole_world() {
+    let mut bench = Bench::new();
+    let address = |number: u32| Address { interface: "eth0".to_owned(), address: IpAddr::V4(number.into()), prefix: 24 };
+    bench.host.set_addresses((0..10_001).map(address).collect());
+    let said = bench.play(
+        "0s up
+         1s < Get Device.IP.Interface.*.IPv4Address.*.IPAddress Device.LocalAgent.MTP.1.Alias",
+    );
+    expect![[r#"
+        0s log connected to the broker
+        0s > connect RUN.1 usp/agent/proto::sim-1
+        1s > #1 GetResp Device.IP.Interface.*.IPv4Address.*.IPAddress: 7005 Device.IP.Interface.*.IPv4Address.*.IPAddress names more than 10000 places; ask for less
+        1s > #1 GetResp Device.LocalAgent.MTP.1. Alias=cpe-1
+    "#]].assert_eq(&said);
 }

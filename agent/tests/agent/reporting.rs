@@ -58,9 +58,11 @@ fn nothing_is_lost_while_the_link_is_down_or_the_broker_refuses() {
          130s end",
     );
     expect![[r#"
+        0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
         2.881s > report 1
         12s log broken
+        58s log connected to the broker
         58s > connect RUN.2 usp/agent/proto::sim-1
         58s > report 2 3 4 5 6
         62.881s > report 7
@@ -109,6 +111,7 @@ fn sixteen_elements_a_publication() {
     let mut bench = with(|config| config.report.retained = 40);
     let said = bench.play("400s end\n401s up\n402s end");
     expect![[r#"
+        401s log connected to the broker
         401s > connect RUN.1 usp/agent/proto::sim-1
         401s > report 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
         401s > report 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32

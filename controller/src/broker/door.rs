@@ -17,7 +17,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
     BrokerError, Ingest, Limits,
-    access::{Access, Clients},
+    access::{Access, Clients, Role},
     ingest::Gate,
     tls::Tls,
 };
@@ -105,6 +105,7 @@ pub(super) struct Door {
     pub(super) engine: Engine,
     pub(super) limits: Limits,
     pub(super) tls: watch::Receiver<Arc<Tls>>,
+    pub(super) boxes_admitted: watch::Receiver<bool>,
     pub(super) clients: Arc<Clients>,
 }
 
@@ -178,7 +179,14 @@ impl Door {
             Some(Err(error)) => return tracing::warn!(%peer, %error, "a client was refused"),
             None => return tracing::warn!(%peer, "a client without a certificate was refused"),
         };
-        let access = Arc::new(Access::new(id, tls.role(&chain), chain.clone(), Arc::clone(&self.clients)));
+        let role = tls.role(&chain);
+        if role == Role::Box {
+            let mut admitted = self.boxes_admitted.clone();
+            if !matches!(timeout(self.limits.handshake_timeout, admitted.wait_for(|admitted| *admitted)).await, Ok(Ok(_))) {
+                return tracing::info!(%peer, "a box was put off: its controller is not there yet");
+            }
+        }
+        let access = Arc::new(Access::new(id, role, chain.clone(), Arc::clone(&self.clients)));
         // A reload during the handshake has not found this connection in the list.
         let current = Arc::clone(&self.tls.borrow());
         if !Arc::ptr_eq(&current, tls) && !current.trusts(&chain) {

@@ -24,7 +24,7 @@ const MAX_WANTED: usize = 64;
 #[derive(Default)]
 pub(super) struct Catalogues {
     /// By digest. At most [`MAX_CATALOGUES`]: then those that no box uses go, and if all are in use one more is not taken.
-    known: HashMap<String, Arc<Catalogue>>,
+    pub(super) known: HashMap<String, Arc<Catalogue>>,
     /// By digest. At most [`MAX_WANTED`].
     wanted: BTreeMap<String, Wanted>,
 }
@@ -149,7 +149,7 @@ impl Fleet {
             let news = known.row.catalogue.as_deref() != Some(digest);
             known.row.catalogue = Some(digest.to_owned());
             let missing = std::mem::take(&mut known.to_add);
-            self.out.push_back(Output::Knows { box_id: id.clone(), catalogue: Arc::clone(catalogue) });
+            self.out.push_back(Output::Knows { box_id: id.clone(), catalogue: Arc::clone(catalogue), ready: false });
             if news {
                 self.changed(&id);
             }

@@ -254,6 +254,9 @@ impl Fleet {
         self.leave(now, id);
         if let Some(known) = self.boxes.get_mut(id) {
             known.ready = true;
+            if let Some(catalogue) = known.row.catalogue.as_ref().and_then(|digest| self.catalogues.known.get(digest)).cloned() {
+                self.out.push_back(Output::Knows { box_id: id.clone(), catalogue, ready: true });
+            }
         }
         self.send_queued(now, id);
     }

@@ -120,7 +120,7 @@ impl Bench {
                 let line = format!("{} {} run {run}{known}", row.id, if row.online { "online" } else { "offline" });
                 self.note(&line);
             }
-            Output::Knows { box_id, .. } => self.note(&format!("{box_id} can do")),
+            Output::Knows { box_id, ready, .. } => self.note(&format!("{box_id} {}", if ready { "is ready" } else { "is known" })),
             Output::WantCatalogue(digest) => self.note(&format!("wants {}", &digest[..6])),
             Output::KeepCatalogue { digest, .. } => self.note(&format!("keeps {}", &digest[..6])),
             Output::Propose(call) => {

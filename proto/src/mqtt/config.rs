@@ -25,8 +25,10 @@ pub struct MqttConfig {
     pub keep_alive: Duration,
     /// How long the broker keeps the session after a disconnect; whole seconds. Default 3600 s.
     pub session_expiry: Duration,
-    /// The largest MQTT packet, in bytes, that the link sends or takes. Default 1 MiB and 64 KiB for topic and properties.
+    /// The largest MQTT packet, in bytes, that the link takes; the broker is told. Default 1 MiB and 64 KiB for topic and properties.
     pub max_packet_size: u32,
+    /// The largest MQTT packet, in bytes, that the link sends, if the broker takes as much. Default as above.
+    pub max_sent: u32,
     /// How many QoS 1 messages may be under way unacknowledged, in each direction. Default 16; a controller may take 100.
     pub in_flight: u16,
     /// Whether to ask the broker for Response Information (TR-369 R-MQTT.12). Default yes.
@@ -70,6 +72,7 @@ impl MqttConfig {
             keep_alive: Duration::from_secs(300),
             session_expiry: Duration::from_secs(3600),
             max_packet_size: (1024 + 64) * 1024,
+            max_sent: (1024 + 64) * 1024,
             in_flight: 16,
             request_response_information: true,
             user_properties: Vec::new(),
