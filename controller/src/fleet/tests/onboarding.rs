@@ -57,7 +57,7 @@ fn a_new_box_is_learnt_and_made_to_tell() {
         > os::00005E-A Operate Device.LocalAgent.X_LINE3_GetCatalogue() Offset=0
         > os::00005E-A Operate Device.LocalAgent.X_LINE3_GetCatalogue() Offset=10
         keeps 77a76d
-        os::00005E-A can do
+        os::00005E-A is known
         os::00005E-A online run r1, catalogue known
         proposes Add Device.LocalAgent.Subscription. Enable=true ID=line3-boot NotifExpiration=86400 NotifRetry=true NotifType=Event Persistent=true ReferenceList=Device.Boot!
         proposes Add Device.LocalAgent.Subscription. Enable=true ID=line3-complete NotifExpiration=86400 NotifRetry=true NotifType=OperationComplete Persistent=true ReferenceList=Device.
@@ -76,6 +76,7 @@ fn a_new_box_is_learnt_and_made_to_tell() {
         f893a2eefb32555e71c18690ee42c90b succeeded Changed { paths: ["Device.LocalAgent.Subscription.1."] }
         71bb54d8d101b5b9c34d0bff90150280 succeeded Changed { paths: ["Device.LocalAgent.Subscription.1."] }
         e099ec6cd7363ca585e7bb0f12278575 succeeded Changed { paths: ["Device.LocalAgent.Subscription.1."] }
+        os::00005E-A is ready
         call sent
         > os::00005E-A Operate Device.Ping() X_LINE3_Actor=ann X_LINE3_CallId=call X_LINE3_Deadline=60000 X_LINE3_Reason=T-1
     "#]]
@@ -96,13 +97,15 @@ fn what_the_store_has_no_box_is_asked_for() {
         > os::00005E-A Get Device.LocalAgent.X_LINE3_RunID Device.LocalAgent.X_LINE3_BootID Device.LocalAgent.X_LINE3_CatalogueDigest Device.DeviceInfo. Device.LocalAgent.Subscription.*. Device.LocalAgent.Controller.*.
         os::00005E-A online run r1
         wants 77a76d
-        os::00005E-A can do
+        os::00005E-A is known
         os::00005E-A online run r1, catalogue known
+        os::00005E-A is ready
         os::00005E-B online run r1
         > os::00005E-B Get Device.LocalAgent.X_LINE3_RunID Device.LocalAgent.X_LINE3_BootID Device.LocalAgent.X_LINE3_CatalogueDigest Device.DeviceInfo. Device.LocalAgent.Subscription.*. Device.LocalAgent.Controller.*.
         os::00005E-B online run r1
-        os::00005E-B can do
+        os::00005E-B is known
         os::00005E-B online run r1, catalogue known
+        os::00005E-B is ready
     "#]].assert_eq(&bench.said());
     assert!(is_ready(&bench, "A") && is_ready(&bench, "B"));
 }
@@ -124,12 +127,15 @@ fn one_box_of_a_firmware_is_asked() {
     expect![[r#"
         > os::00005E-A Operate Device.LocalAgent.X_LINE3_GetCatalogue() Offset=0
         keeps 77a76d
-        os::00005E-A can do
+        os::00005E-A is known
         os::00005E-A online run r1, catalogue known
-        os::00005E-B can do
+        os::00005E-A is ready
+        os::00005E-B is known
         os::00005E-B online run r1, catalogue known
-        os::00005E-C can do
+        os::00005E-B is ready
+        os::00005E-C is known
         os::00005E-C online run r1, catalogue known
+        os::00005E-C is ready
     "#]]
     .assert_eq(&bench.said());
     assert!(["A", "B", "C"].iter().all(|name| is_ready(&bench, name)));
@@ -155,8 +161,9 @@ fn a_bad_catalogue_is_not_taken_and_the_next_box_is_asked() {
         log: os::00005E-C gives a catalogue that is not of the size it says, larger than 4194304 bytes, or takes longer than 120 s
         > os::00005E-D Operate Device.LocalAgent.X_LINE3_GetCatalogue() Offset=0
         keeps 77a76d
-        os::00005E-D can do
+        os::00005E-D is known
         os::00005E-D online run r1, catalogue known
+        os::00005E-D is ready
     "#]]
     .assert_eq(&bench.said());
     assert!(is_ready(&bench, "D") && !is_ready(&bench, "A"));
@@ -225,7 +232,7 @@ fn a_foreign_agent_is_learnt_from_its_supported_data_model() {
         os::00005E-A online run ?
         > os::00005E-A GetSupportedDM
         keeps 77a76d
-        os::00005E-A can do
+        os::00005E-A is known
         os::00005E-A online run ?, catalogue known
         proposes Add Device.LocalAgent.Subscription. Enable=true ID=line3-boot NotifExpiration=86400 NotifRetry=true NotifType=Event Persistent=true ReferenceList=Device.Boot!
         proposes Add Device.LocalAgent.Subscription. Enable=true ID=line3-complete NotifExpiration=86400 NotifRetry=true NotifType=OperationComplete Persistent=true ReferenceList=Device.

@@ -32,7 +32,8 @@ fn what_only_looks_is_lost_and_what_acts_is_asked_for() {
         ping lost the box's agent started anew while the command ran; its result is lost
         > os::00005E-A Get Device.LocalAgent.X_LINE3_RunID Device.LocalAgent.X_LINE3_BootID Device.LocalAgent.X_LINE3_CatalogueDigest Device.DeviceInfo. Device.LocalAgent.Subscription.*. Device.LocalAgent.Controller.*.
         os::00005E-A online run r2, catalogue known
-        os::00005E-A can do
+        os::00005E-A is known
+        os::00005E-A is ready
         > os::00005E-A Operate Device.Repair() X_LINE3_Actor=ann X_LINE3_CallId=repair X_LINE3_Deadline=0 X_LINE3_Reason=T-1
     "#]].assert_eq(&bench.said());
     // It ended before, and says so: taken, then OperationComplete once more.
@@ -230,8 +231,9 @@ fn after_a_restart_of_the_controller_what_acts_is_asked_for() {
         > os::00005E-A Get Device.LocalAgent.X_LINE3_RunID Device.LocalAgent.X_LINE3_BootID Device.LocalAgent.X_LINE3_CatalogueDigest Device.DeviceInfo. Device.LocalAgent.Subscription.*. Device.LocalAgent.Controller.*.
         os::00005E-A online run r1
         wants 77a76d
-        os::00005E-A can do
+        os::00005E-A is known
         os::00005E-A online run r1, catalogue known
+        os::00005E-A is ready
         > os::00005E-A Operate Device.Repair() X_LINE3_Actor= X_LINE3_CallId=repair X_LINE3_Deadline=0 X_LINE3_Reason=
     "#]].assert_eq(&bench.said());
     bench.accept("A", "Device.Repair()");
