@@ -126,8 +126,8 @@ struct Known {
     asked: Option<Tag>,
     /// When the lesson wants attention.
     due: Option<Mono>,
-    /// The question whether it is there.
-    probe: Option<Tag>,
+    /// The question whether it is there, and how often the controller had lost its link when it was asked.
+    probe: Option<(Tag, u64)>,
     /// Not asked before this whether it is there, when a report says so.
     probe_after: Mono,
     /// Which subscriptions it lacks: places in the list of `onboard.rs`.

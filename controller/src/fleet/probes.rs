@@ -31,32 +31,27 @@ pub(super) struct Probes {
     waiting: VecDeque<EndpointId>,
     /// How many were asked and have not answered: at most [`AT_ONCE`].
     asked: usize,
-    /// All were asked since the start.
+    /// A round was begun since the start.
     begun: bool,
+    /// How often the controller has lost its link: silence of a box that was asked before that means nothing.
+    losses: u64,
 }
 
 impl Fleet {
     /// The controller's own link is up. What it missed meanwhile it finds out.
     pub(super) fn link_up(&mut self, now: Now, session_kept: bool) {
         let deaf = self.deaf.take().map_or(Duration::ZERO, |since| now.mono.since(since));
-        if session_kept && self.probes.begun && deaf <= TRUSTED {
-            return;
+        if !(session_kept && self.probes.begun && deaf <= TRUSTED) {
+            self.probes.begun = true;
+            self.probes.waiting = self.boxes.keys().cloned().collect();
         }
-        self.probes.begun = true;
-        self.probes.waiting = self.boxes.keys().cloned().collect();
         self.ask_next(now);
     }
 
-    /// The controller's own link is down: nobody's silence means anything now.
+    /// The controller's own link is down. What is being asked goes on when it is back.
     pub(super) fn link_down(&mut self, now: Now) {
         self.deaf = Some(now.mono);
-        let asked: Vec<EndpointId> = self.boxes.iter().filter(|(_, known)| known.probe.is_some()).map(|(id, _)| id.clone()).collect();
-        // A round that was not through begins again.
-        self.probes.begun &= asked.is_empty() && self.probes.waiting.is_empty();
-        self.probes.waiting.clear();
-        for id in asked {
-            self.forget_probe(now, &id);
-        }
+        self.probes.losses += 1;
     }
 
     /// A health report of this box came.
@@ -71,7 +66,8 @@ impl Fleet {
     }
 
     fn ask_next(&mut self, now: Now) {
-        while self.probes.asked < AT_ONCE
+        while self.deaf.is_none()
+            && self.probes.asked < AT_ONCE
             && let Some(id) = self.probes.waiting.pop_front()
         {
             if self.boxes.get(&id).is_none_or(|known| known.probe.is_some()) {
@@ -80,22 +76,24 @@ impl Fleet {
             let request = Request::Get(Get { param_paths: vec![RUN_ID.to_owned(), UP_TIME.to_owned()], max_depth: 1 });
             let tag = self.ask(now, Purpose::Probe(id.clone()), &id, request, PROBE);
             self.probes.asked += 1;
+            let losses = self.probes.losses;
             if let Some(known) = self.boxes.get_mut(&id) {
-                known.probe = Some(tag);
+                known.probe = Some((tag, losses));
             }
         }
     }
 
-    fn probe_ended(&mut self, now: Now, id: &EndpointId) {
-        if self.boxes.get_mut(id).and_then(|known| known.probe.take()).is_some() {
-            self.probes.asked = self.probes.asked.saturating_sub(1);
-            self.ask_next(now);
-        }
+    /// Counts a question as over; how often the controller had lost its link when it was asked.
+    fn probe_ended(&mut self, now: Now, id: &EndpointId) -> Option<u64> {
+        let (_, losses) = self.boxes.get_mut(id)?.probe.take()?;
+        self.probes.asked = self.probes.asked.saturating_sub(1);
+        self.ask_next(now);
+        Some(losses)
     }
 
     /// What the box said by itself is newer than what it will answer.
     pub(super) fn forget_probe(&mut self, now: Now, id: &EndpointId) {
-        let tag = self.boxes.get(id).and_then(|known| known.probe);
+        let tag = self.boxes.get(id).and_then(|known| known.probe).map(|(tag, _)| tag);
         self.forget(now, tag);
         self.probe_ended(now, id);
     }
@@ -115,7 +113,11 @@ impl Fleet {
     }
 
     pub(super) fn probe_failed(&mut self, now: Now, id: &EndpointId) {
-        self.probe_ended(now, id);
+        let losses = self.probe_ended(now, id);
+        if losses != Some(self.probes.losses) {
+            self.probes.waiting.push_back(id.clone());
+            return self.ask_next(now);
+        }
         self.is_gone(now, id, "it does not answer");
     }
 }
