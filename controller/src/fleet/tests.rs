@@ -105,7 +105,7 @@ impl Bench {
 
     fn take(&mut self, output: Output) {
         match output {
-            Output::Publish(_, publication) => self.to_box(publication),
+            Output::Publish(_, publication) => self.deliver(publication),
             Output::Step(step) => {
                 let Step { call, state, words, result, .. } = &step;
                 let result = result.as_ref().map(|result| format!(" {result:?}")).unwrap_or_default();
@@ -135,7 +135,7 @@ impl Bench {
         self.boxes.entry(id.clone()).or_insert_with(|| Endpoint::new(id.clone(), Side::Agent, "b", 1))
     }
 
-    fn to_box(&mut self, publication: Publication) {
+    fn deliver(&mut self, publication: Publication) {
         let Some(Topic::Agent(to)) = Topic::parse(&publication.topic) else { panic!("not to a box: {}", publication.topic) };
         let now = self.now;
         self.box_of(&to).handle(now, EndpointInput::Received(publication));
