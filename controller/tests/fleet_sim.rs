@@ -365,7 +365,6 @@ fn check(seed: u64) -> (u64, BTreeMap<&'static str, usize>) {
     world.check_reports(seed);
     let (counts, office) = (world.net.counts(), &world.office);
     let line = format!("seed {seed}: {} calls {ends:?}, {} reports again, {counts:?}", office.calls.len(), office.duplicates);
-    eprintln!("{line}");
     // A test in which nothing went wrong would prove nothing.
     assert!(counts.cuts > 20 && counts.wills > 50 && office.duplicates > 5, "{line}");
     (world.hash(), ends)
