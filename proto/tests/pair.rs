@@ -244,7 +244,7 @@ fn a_question_expires_once_and_a_late_answer_means_nothing() {
         0.0s line3 sends
         0.1s box is asked 1
         0.1s box sends
-        10.0s line3 gives up 1
+        15.0s line3 gives up 1
         20.1s line3 ignores on usp/controller/self::line3/proto::sim-1/reply/1: an answer of proto::sim-1 to "run-1", which was not asked, or is over
     "#]],
     );
@@ -255,7 +255,7 @@ fn a_question_expires_once_and_a_late_answer_means_nothing() {
         &expect![[r#"
         0.0s line3 sends, lost
         6.9s line3 sends, lost
-        12.0s line3 gives up 1
+        17.0s line3 gives up 1
     "#]],
     );
 }
@@ -448,7 +448,7 @@ fn who_cannot_reach_others_asks_nothing_until_it_can() {
     pair.controller(Input::Reachable(true));
     pair.until(501.0);
     expect![[r#"
-        5.0s line3 gives up 2
+        10.0s line3 gives up 2
         30.0s line3 sends
         30.1s box is asked 1
         30.1s box sends

@@ -17,8 +17,9 @@ use line3_agent::host::sim::{CountedClock, SimBox, SimFlash, SimHost};
 use line3_agent::objects::OBJECTS;
 use line3_agent::view::RebootMode;
 use line3_controller::report::decode;
+use line3_proto::rng::Rng;
 use line3_proto::sim::{ClientConfig, Role, SimNet};
-use line3_proto::{Effect, EndpointId, Fault, LinkEvent, Machine, Mono, Now, QoS, Topic, row};
+use line3_proto::{Effect, EndpointId, Fault, LinkEvent, Machine, Mono, Now, Publication, QoS, Topic, row};
 
 thread_local! {
     /// How often each call has acted, by its id.
@@ -118,6 +119,9 @@ pub struct Station {
     pub acknowledged: BTreeSet<ReportKey>,
     /// How often its agent asked for a restart.
     pub restarts: u32,
+    /// Messages that the broker will deliver again, also to the agent's next run: QoS 1 allows it at any time until they expire.
+    again: BTreeMap<Mono, Publication>,
+    rng: Rng,
 }
 
 impl Station {
@@ -142,6 +146,8 @@ impl Station {
             reports: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
             restarts: 0,
+            again: BTreeMap::new(),
+            rng: Rng::new(number),
         }
     }
 
@@ -151,7 +157,9 @@ impl Station {
 
     /// When it wants to be told that time has passed.
     pub fn deadline(&self) -> Option<Mono> {
-        self.starts.map(|(at, _)| at).or_else(|| self.agent.as_ref()?.deadline())
+        let own = self.starts.map(|(at, _)| at).or_else(|| self.agent.as_ref()?.deadline());
+        let again = self.again.keys().next().copied().filter(|_| self.agent.is_some());
+        own.into_iter().chain(again).min()
     }
 
     /// The power fails, or (without `kernel`) the agent is killed; it starts again at `again`.
@@ -196,12 +204,28 @@ impl Station {
         } else {
             self.give(now, net, Input::Tick);
         }
+        while self.agent.is_some()
+            && let Some((at, publication)) = self.again.pop_first()
+        {
+            if at > now.mono {
+                self.again.insert(at, publication);
+                break;
+            }
+            self.give(now, net, Input::Link(LinkEvent::Received(publication, None)));
+        }
     }
 
     pub fn link(&mut self, now: Now, net: &mut SimNet, event: LinkEvent) {
         match &event {
             LinkEvent::Sent(token) => self.acknowledged.extend(self.reports.remove(token).into_iter().flatten()),
             LinkEvent::Refused(token, _) => drop(self.reports.remove(token)),
+            LinkEvent::Received(publication, _) if self.rng.chance(0.1) => {
+                let later = self.rng.between(Duration::ZERO, Duration::from_secs(20));
+                let left = publication.expiry.map_or(Duration::ZERO, |expiry| expiry.saturating_sub(later));
+                if !left.is_zero() {
+                    self.again.insert(now.mono + later, Publication { expiry: Some(left), ..publication.clone() });
+                }
+            }
             _ => {}
         }
         self.give(now, net, Input::Link(event));

@@ -49,7 +49,7 @@ pub struct Ask {
     pub request: Request,
     /// Whether an answer will come (a Notify without `send_resp` has none).
     pub answered: bool,
-    /// After this long it is over, and the broker does not deliver it any more; `None`: never.
+    /// After this long the broker does not deliver it any more; an answer is waited for 5 s longer, then it is over. `None`: never.
     pub expires: Option<Duration>,
     /// How to ask again while no answer comes; `None`: once.
     pub again: Option<Backoff>,
