@@ -33,6 +33,8 @@ pub enum ClientError {
         url: String,
         /// What happened.
         why: String,
+        /// Whether the request may have reached it before.
+        sent: bool,
     },
     /// It answered that it does not do this.
     #[error("{}", trouble.message)]
@@ -178,13 +180,24 @@ impl Client {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> ClientError {
+        use std::io::ErrorKind;
+        use ureq::{Error, Timeout};
+        let sent = match error {
+            Error::Io(error) => {
+                !matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
+            }
+            Error::Timeout(Timeout::Resolve | Timeout::Connect) => false,
+            Error::Timeout(_) | Error::Protocol(_) => true,
+            _ => false,
+        };
         let why = match error {
-            ureq::Error::Tls(_) => "https is not built into this line3; use http, on this machine or through a tunnel".to_owned(),
-            ureq::Error::HostNotFound => "its name has no address".to_owned(),
-            ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+            Error::Tls(_) => "https is not built into this line3; use http, on this machine or through a tunnel".to_owned(),
+            Error::HostNotFound => "its name has no address".to_owned(),
+            Error::Timeout(_) => "no answer in time".to_owned(),
+            Error::Io(error) => error.to_string(),
             other => other.to_string(),
         };
-        ClientError::Unreachable { url: self.url.clone(), why }
+        ClientError::Unreachable { url: self.url.clone(), why, sent }
     }
 }
 

@@ -399,6 +399,20 @@ fn pinging() {
 }
 
 #[test]
+fn a_line_that_breaks_is_taken_up_again() {
+    check("ping os::00256D-88 192.0.2.1", expect![[r#"
+        --- 192.0.2.1 (192.0.2.1) pinged from os::00256D-77 ---
+        3 packets transmitted, 2 received, 33.3% packet loss
+        rtt min/avg/max = 0.412/1.030/12.702 ms
+        --- stderr ---
+        sent
+        accepted
+        http://SERVER is lost (the stream of events ended), trying again; the call goes on
+        --- Done ---
+    "#]]);
+}
+
+#[test]
 fn series() {
     check(
         "series os::00256D-77 Device.X_LINE3_Thermal.Temperature",
@@ -791,6 +805,10 @@ fn exit_codes() {
     assert_eq!(exit(&server.url, TOKEN), Exit::Done);
     assert_eq!(exit(&server.url, "wrong"), Exit::NotAllowed);
     assert_eq!(exit(&format!("http://{gone}"), TOKEN), Exit::Unreachable);
+    // What never reached a server was not done.
+    let dir = data(&format!("http://{gone}"), TOKEN);
+    let ran = run(&["--data", dir.path().to_str().unwrap(), "--server", &format!("http://{gone}"), "get", "b", "Device."], None);
+    assert!(ran.err.contains("cannot be reached") && !ran.err.contains("not known whether"), "{}", ran.err);
     let empty = tempfile::tempdir().unwrap();
     let ran = run(&["--data", empty.path().to_str().unwrap(), "whoami"], None);
     assert_eq!(

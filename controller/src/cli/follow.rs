@@ -163,7 +163,7 @@ fn give_up_after(screen: &mut Screen, lost: &mut Option<Instant>, error: ClientE
 /// A line that broke, for a person.
 pub(super) fn lost_words(error: &ClientError) -> String {
     match error {
-        ClientError::Unreachable { url, why } => format!("{url} is lost ({why}), trying again"),
+        ClientError::Unreachable { url, why, .. } => format!("{url} is lost ({why}), trying again"),
         error => error.to_string(),
     }
 }

@@ -35,7 +35,7 @@ impl Events {
         loop {
             let mut line = Vec::new();
             let read = self.lines.as_mut().take(MAX_LINE).read_until(b'\n', &mut line);
-            let ended = |why: String| ClientError::Unreachable { url: self.url.clone(), why };
+            let ended = |why: String| ClientError::Unreachable { url: self.url.clone(), why, sent: true };
             match read {
                 Ok(0) => return Err(ended("the stream of events ended".to_owned())),
                 Ok(_) if line.last() != Some(&b'\n') => {
