@@ -30,7 +30,7 @@ impl Events {
     ///
     /// # Errors
     /// [`ClientError::Unreachable`]: the stream is at its end. [`ClientError::Answer`]: it is no stream of events.
-    pub fn next(&mut self) -> Result<String, ClientError> {
+    pub fn wait(&mut self) -> Result<String, ClientError> {
         let mut data = String::new();
         loop {
             let mut line = Vec::new();
@@ -78,8 +78,8 @@ mod tests {
     #[test]
     fn events_are_told_apart() {
         let mut events = events(": hello\n\nevent: call\ndata: {\"a\":1}\n\n:\n\r\ndata:{\r\ndata: }\r\n\r\ndata: cut");
-        assert_eq!(events.next().unwrap(), "{\"a\":1}");
-        assert_eq!(events.next().unwrap(), "{\n}");
-        assert!(events.next().is_err());
+        assert_eq!(events.wait().unwrap(), "{\"a\":1}");
+        assert_eq!(events.wait().unwrap(), "{\n}");
+        assert!(events.wait().is_err());
     }
 }

@@ -10,6 +10,9 @@ pub(crate) const CALL: &str = "0123456789abcdef0123456789abcdef";
 /// A call whose stream of events breaks off.
 pub(crate) const BROKEN: &str = "eeee456789abcdef0123456789abcdef";
 
+/// A call that the server cannot tell of.
+pub(crate) const LOST: &str = "dddd456789abcdef0123456789abcdef";
+
 pub(crate) fn broken(mut view: Value) -> Value {
     view["id"] = BROKEN.into();
     view
@@ -128,6 +131,11 @@ pub(crate) fn made(request: &Value) -> (u16, String) {
     let order = &request["order"];
     if request["box"] == "os::00256D-88" {
         return (202, broken(call("Device.IP.Diagnostics.IPPing()", "sent", "")).to_string());
+    }
+    if request["box"] == "os::00256D-99" {
+        let mut view = call("Device.IP.Diagnostics.IPPing()", "sent", "");
+        view["id"] = LOST.into();
+        return (202, view.to_string());
     }
     let view = match order["kind"].as_str() {
         Some("get") => ended(

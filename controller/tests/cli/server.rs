@@ -9,7 +9,8 @@ use axum::http::{Method, Request, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::said::{
-    BROKEN, CALL, audit, broken, call, catalogue, events, failed, hostile, made, moved, offline, pinged, real, report, series, simulated,
+    BROKEN, CALL, LOST, audit, broken, call, catalogue, events, failed, hostile, made, moved, offline, pinged, real, report, series,
+    simulated,
 };
 
 /// The token that is let in.
@@ -98,6 +99,7 @@ fn say(method: &Method, path: &str, query: &str, body: &[u8], times: usize) -> (
         ("GET", ["calls"]) => ok(json!([call("Device.IP.Diagnostics.IPPing()", "running", "2 of 3: 2 answered"), failed()])),
         ("GET", ["calls", CALL]) if times == 1 => ok(call("Device.IP.Diagnostics.IPPing()", "accepted", "")),
         ("GET", ["calls", CALL]) => ok(pinged()),
+        ("GET", ["calls", LOST]) => (502, "<html>a proxy speaks</html>".to_owned()),
         ("GET", ["calls", BROKEN]) if times == 1 => ok(broken(call("Device.IP.Diagnostics.IPPing()", "accepted", ""))),
         ("GET", ["calls", BROKEN]) => ok(broken(pinged())),
         ("GET", ["calls", "ffff456789abcdef0123456789abcdef"]) => ok(failed()),
