@@ -20,7 +20,7 @@ pub const MAX_ANSWER: u64 = 256 * 1024 * 1024;
 /// How long a server may take to accept the connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long it may be silent. It answers at once, but for a long poll, whose time is added.
+/// How long it may be silent: it answers at once, and says something every 15 s where there are no events.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Why there is no answer to use.
@@ -109,15 +109,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        self.text(self.call(path, query, Duration::ZERO)?)
-    }
-
-    /// The same, where the server may take up to `hold` longer.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn poll(&self, path: &str, query: &[(&str, &str)], hold: Duration) -> Result<Answer, ClientError> {
-        self.text(self.call(path, query, hold)?)
+        self.text(self.call(path, query)?)
     }
 
     /// Posts `body`.
@@ -143,7 +135,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; the listening itself ends with one, too.
     pub fn events(&self, query: &[(&str, &str)]) -> Result<Events, ClientError> {
-        let response = self.call("/api/events", query, Duration::ZERO)?;
+        let response = self.call("/api/events", query)?;
         if response.status().is_success() {
             return Ok(Events::new(self.url.clone(), response.into_body().into_with_config().limit(u64::MAX).reader()));
         }
@@ -151,9 +143,8 @@ impl Client {
         Err(ClientError::Answer { url: answer.url, why: "no stream of events".to_owned() })
     }
 
-    fn call(&self, path: &str, query: &[(&str, &str)], hold: Duration) -> Result<Response<Body>, ClientError> {
+    fn call(&self, path: &str, query: &[(&str, &str)]) -> Result<Response<Body>, ClientError> {
         let request = self.agent.get(format!("{}{path}", self.url)).header("Authorization", format!("Bearer {}", self.token));
-        let request = request.config().timeout_per_read(Some(SILENCE.saturating_add(hold))).build();
         let request = query.iter().fold(request, |request, (name, value)| request.query(name, value));
         request.call().map_err(|error| self.unreachable(&error))
     }
