@@ -202,6 +202,8 @@ async fn supervise(config: PathBuf, mut halting: watch::Receiver<bool>) {
             Ok(child) => child,
             Err(error) => return tracing::error!("the agent cannot be started: {error:#}"),
         };
+        // Held apart, because waiting for a child closes what it has of it.
+        let input = child.stdin.take();
         say(&format!("  agent      pid {}: this machine\n", child.id().unwrap_or(0)));
         tokio::select! {
             ended = child.wait() => {
@@ -210,7 +212,7 @@ async fn supervise(config: PathBuf, mut halting: watch::Receiver<bool>) {
             }
             () = halted(&mut halting) => {
                 // Its standard input closes: the agent says good-bye.
-                drop(child.stdin.take());
+                drop(input);
                 if tokio::time::timeout(FAREWELL, child.wait()).await.is_err() {
                     let _ = child.kill().await;
                 }
