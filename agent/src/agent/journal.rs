@@ -155,3 +155,45 @@ pub(crate) fn ended(result: &Result<Args, Fault>) -> Stage {
 pub(crate) fn lost_call(command: &str, why: &str) -> Stage {
     Stage::Ended(Err((code::CALL_LOST, format!("{command}: {why}"))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::host::sim::{CountedClock, SimHost};
+
+    #[test]
+    fn of_a_long_result_that_is_kept_which_fits() {
+        let args =
+            |sizes: &[usize]| -> Args { sizes.iter().enumerate().map(|(index, size)| (format!("A{index}"), "x".repeat(*size))).collect() };
+        let kept = |sizes: &[usize]| match ended(&Ok(args(sizes))) {
+            Stage::Ended(Ok(args)) => args.into_keys().collect::<Vec<_>>().join(" "),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kept(&[MAX_RESULT - 2]), "A0");
+        assert_eq!(kept(&[MAX_RESULT - 1]), "");
+        assert_eq!(kept(&[1000, 2000, 1000]), "A0 A2");
+        let Stage::Ended(Err((7022, text))) = ended(&Err(Fault::new(7022, "x".repeat(9999)))) else { panic!("no fault") };
+        assert_eq!(text.len(), MAX_RESULT / 4);
+    }
+
+    #[test]
+    fn at_its_bound_in_bytes_the_oldest_ended_calls_are_forgotten() {
+        let host = SimHost::empty(Rc::new(CountedClock::new()));
+        let mut journal = Journal::default();
+        let begin = |journal: &mut Journal| journal.begin(&host, None, "Device.X()", "k").unwrap();
+        let under_way = begin(&mut journal);
+        for _ in 0..20 {
+            let serial = begin(&mut journal);
+            // A control character takes six bytes.
+            journal.advance(serial, ended(&Ok(Args::from([("A".to_owned(), "\u{1}".repeat(MAX_RESULT - 1))]))));
+        }
+        journal.save(&host).unwrap();
+        assert!(journal.entries.len() < 12, "{}", journal.entries.len());
+        assert_eq!(journal.entries.front().map(|entry| entry.serial), Some(under_way), "what is under way stays");
+        assert_eq!(journal.entries.back().map(|entry| entry.serial), Some(21));
+        assert!(host.load(NAME).unwrap().unwrap().len() <= MAX_BYTES);
+        assert_eq!(begin(&mut journal), 22);
+    }
+}

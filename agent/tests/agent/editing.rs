@@ -301,3 +301,21 @@ fn damaged_settings_are_set_aside_and_said_so() {
     .assert_eq(&said);
     assert!(bench.flash.names().contains(&"settings.bad".to_owned()), "{:?}", bench.flash.names());
 }
+
+#[test]
+fn references_have_a_bound() {
+    let list = |count: usize| vec!["Device."; count].join(",");
+    let add = |count: usize| format!("1s < Add Device.LocalAgent.Subscription. ID=many ReferenceList={}", list(count));
+    check(
+        &add(33),
+        &expect![[r#"
+        1s > #2 Error 7012 ReferenceList has 33 paths; at most 32 are taken
+    "#]],
+    );
+    check(
+        &add(32),
+        &expect![[r#"
+        1s > #2 AddResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=many Recipient=Device.LocalAgent.Controller.1
+    "#]],
+    );
+}

@@ -53,6 +53,29 @@ fn an_asynchronous_command_has_a_row_and_tells_its_end() {
 }
 
 #[test]
+fn a_row_has_the_number_that_was_told() {
+    check(
+        "1s < Operate Device.X_LINE3_Test.Wipe() Seconds=0
+         2s < Operate Device.X_LINE3_Test.Work() key=a Seconds=9
+         3s < Operate Device.X_LINE3_Test.Work() key=b Seconds=9
+         4s < Get Device.LocalAgent.Request.2.CommandKey Device.LocalAgent.Request.*.CommandKey
+         5s < Operate Device.LocalAgent.Request.*.Cancel()",
+        &expect![[r#"
+            1s > #3 OperateResp Device.X_LINE3_Test.Wipe() done Data=
+            2s > #4 OperateResp Device.X_LINE3_Test.Work() as Device.LocalAgent.Request.2.
+            3s > #5 OperateResp Device.X_LINE3_Test.Work() as Device.LocalAgent.Request.3.
+            4s > #6 GetResp Device.LocalAgent.Request.2. CommandKey=a
+            4s > #6 GetResp Device.LocalAgent.Request.2. CommandKey=a
+            4s > #6 GetResp Device.LocalAgent.Request.3. CommandKey=b
+            5s > Notify done: OperationComplete Device.X_LINE3_Test.Work() key=a 7023 cancelled by the controller
+            5s > #7 OperateResp Device.LocalAgent.Request.2.Cancel() done
+            5s > #7 OperateResp Device.LocalAgent.Request.3.Cancel() done
+            5s > Notify done: OperationComplete Device.X_LINE3_Test.Work() key=b 7023 cancelled by the controller
+        "#]],
+    );
+}
+
+#[test]
 fn only_who_subscribed_is_told() {
     let mut bench = Bench::new();
     let said = bench.play("0s up\n1s < Operate Device.X_LINE3_Test.Work() Seconds=1\n9s end");

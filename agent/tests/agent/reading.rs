@@ -1,6 +1,9 @@
 //! Get, GetInstances, GetSupportedDM, GetSupportedProtocol.
 
+use std::net::IpAddr;
+
 use expect_test::{Expect, expect};
+use line3_agent::host::Address;
 
 use crate::bench::Bench;
 
@@ -252,4 +255,21 @@ fn bounds_of_a_request() {
         1s > #3 Error 7005 the answer is larger than 1048576 bytes; ask for less at a time
     "#]]
     .assert_eq(&bench.play(&many(256, "Device.")));
+}
+
+#[test]
+fn a_path_may_not_name_the_whole_world() {
+    let mut bench = Bench::new();
+    let address = |number: u32| Address { interface: "eth0".to_owned(), address: IpAddr::V4(number.into()), prefix: 24 };
+    bench.host.set_addresses((0..10_001).map(address).collect());
+    let said = bench.play(
+        "0s up
+         1s < Get Device.IP.Interface.*.IPv4Address.*.IPAddress Device.LocalAgent.MTP.1.Alias",
+    );
+    expect![[r#"
+        0s log connected to the broker
+        0s > connect RUN.1 usp/agent/proto::sim-1
+        1s > #1 GetResp Device.IP.Interface.*.IPv4Address.*.IPAddress: 7005 Device.IP.Interface.*.IPv4Address.*.IPAddress names more than 10000 places; ask for less
+        1s > #1 GetResp Device.LocalAgent.MTP.1. Alias=cpe-1
+    "#]].assert_eq(&said);
 }

@@ -70,6 +70,16 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// Asks under an id that no single torn byte makes another request's.
+fn ask(bench: &mut Bench, which: prop::sample::Index) {
+    let number = bench.asked + 1;
+    bench.ask(&format!("msg={} {}", id(number), REQUESTS[which.index(REQUESTS.len())]));
+}
+
+fn id(number: u32) -> String {
+    format!("{number}.{number}")
+}
+
 fn play(happenings: Vec<Happening>) {
     let mut bench = Bench::new();
     let mut at = 0.0;
@@ -77,14 +87,14 @@ fn play(happenings: Vec<Happening>) {
     let word = |yes: bool| if yes { "yes" } else { "no" };
     for happening in happenings {
         match happening {
-            Happening::Ask(which) => bench.ask(REQUESTS[which.index(REQUESTS.len())]),
+            Happening::Ask(which) => ask(&mut bench, which),
             Happening::Noise(bytes) => {
                 let topic = format!("usp/agent/{}", bench.agent.id());
                 bench.receive(line3_proto::Publication { topic, payload: bytes, ..Default::default() });
             }
             Happening::Torn(which, place, byte) => {
                 bench.tear = Some((place.index(10_000), byte));
-                bench.ask(REQUESTS[which.index(REQUESTS.len())]);
+                ask(&mut bench, which);
                 // It may have become another request, of another id.
                 twice.push(bench.asked);
             }
@@ -106,7 +116,7 @@ fn play(happenings: Vec<Happening>) {
     }
     bench.play(&format!("{at}s up\n{at}s acknowledges yes\n{}s up\n{}s end", at + 40.0, at + 80.0));
     for number in (1..=bench.asked).filter(|number| !twice.contains(number)) {
-        let answers = bench.answered.get(&number.to_string()).copied().unwrap_or(0);
+        let answers = bench.answered.get(&id(number)).copied().unwrap_or(0);
         assert!(answers <= 1, "request {number} was answered {answers} times");
         assert!(answers == 1 || number <= bench.asked_at_start, "request {number} was never answered");
     }
