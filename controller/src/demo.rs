@@ -1,5 +1,6 @@
 //! `line3 demo`: a whole small operation on one machine, by the same code as in the field. The server with its embedded broker, the
 //! real agent of this machine as a child process, and simulated boxes, which are labelled so wherever they are shown.
+#![allow(clippy::disallowed_methods, reason = "the demo starts the agent of this machine")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

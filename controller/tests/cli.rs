@@ -1,4 +1,5 @@
 //! The engineer's command line against a scripted server: what is printed, piped, and how it exits.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "cli/acts.rs"]

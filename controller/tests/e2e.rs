@@ -1,4 +1,5 @@
 //! The whole path, over the embedded broker and over a real Mosquitto: a real agent process, mutual TLS, a real database, real ICMP.
+#![allow(clippy::print_stdout, reason = "what was measured")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod world;

@@ -1,4 +1,5 @@
 //! Following what happens on the server, through breaks of the line, until Ctrl-C.
+#![allow(clippy::disallowed_methods, reason = "the command line lives in real time")]
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
