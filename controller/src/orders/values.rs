@@ -124,7 +124,7 @@ mod tests {
                 /// Text.
                 Text: String [len(8)],
                 /// A moment.
-                Moment: line3_proto::Wall,
+                Moment: Wall,
                 /// Several numbers.
                 Several: Vec<u32> [range(1, 10)] = "1",
                 /// Several texts.

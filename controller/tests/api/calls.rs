@@ -143,7 +143,8 @@ async fn a_call_is_cancelled() {
         404 not-found: no call "none"; `line3 calls` lists the newest
         400 bad-request: the reason must be 1 to 200 printable characters: say why this is done, e.g. the ticket's number
         400 bad-request: POST /api/calls/none/cancel: the body does not fit: missing field `reason` at line 1 column 2
-    "#]].assert_eq(&said);
+    "#]]
+    .assert_eq(&said);
 }
 
 /// The client hangs up while the fleet is behind: the call stands in the log, so it must reach the fleet.

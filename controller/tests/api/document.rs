@@ -66,7 +66,8 @@ async fn whatever_goes_wrong_is_said_in_json() {
         400 POST /api/calls: the body is no JSON: expected value at line 1 column 1
         400 POST /api/calls: the body does not fit: [0]: invalid type: sequence, expected a string at line 1 column 1
         413 POST /api/calls: the body is too large; at most 1048576 bytes are taken
-    "#]].assert_eq(&said);
+    "#]]
+    .assert_eq(&said);
     let (status, body) = read(rig.send(request("POST", "/api/calls", REPAIR, None)).await).await;
     assert_eq!((status, body["error"].as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some("bad-request")));
 
