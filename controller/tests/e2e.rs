@@ -150,6 +150,8 @@ async fn reports_of_a_gap_arrive_whole(kind: Kind) {
     let start = Instant::now();
     world.until_ready().await;
     println!("{kind:?}: back {:?} after the broker", start.elapsed());
+    let last = world.view().unwrap().reported;
+    world.until("reporting again", |view| view.reported > last).await;
     let made = world.get("Device.BulkData.Profile.1.X_LINE3_Sequence").await;
     let made: usize = value(&made, "Device.BulkData.Profile.1.X_LINE3_Sequence").parse().unwrap();
     let desk = &world.server().desk;
