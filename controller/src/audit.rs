@@ -145,6 +145,12 @@ impl<T> Audited<T> {
         self.row
     }
 
+    /// An act without its row, for tests of what comes after.
+    #[cfg(test)]
+    pub(crate) fn unwritten(act: T, actor: Actor, reason: Reason) -> Self {
+        Self { act, actor, reason, row: 0 }
+    }
+
     /// The act itself, to be done now.
     #[must_use]
     pub fn into_act(self) -> T {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use line3_proto::catalogue::Catalogue;
 use line3_proto::endpoint::{Ask, Endpoint, Input as EndpointInput, Output as EndpointOutput, Refusal, Reply, Side, Tag};
@@ -16,16 +17,27 @@ use crate::audit::Audited;
 use crate::report::clean;
 use crate::store::BoxRow;
 
+mod again;
 mod answers;
 mod call;
 mod calls;
+mod catalogues;
+mod ends;
 mod onboard;
+mod order;
 mod presence;
+mod probes;
+mod supported;
+#[cfg(test)]
+mod tests;
 
-pub use call::{Call, CallId, Cancel, Order, Outcome, Step, is_secret};
+pub use call::{Call, CallId, Cancel, Outcome, Step};
 use calls::Calls;
 pub use calls::{MAX_OPEN, MAX_OPEN_OF_BOX, Reopened};
+use catalogues::Catalogues;
 use onboard::Lesson;
+pub use order::{Order, is_secret};
+use probes::Probes;
 
 /// The most boxes held; one more is not taken in, and said so in the log. Each has a certificate that somebody issued.
 pub const MAX_BOXES: usize = 1_000_000;
@@ -42,6 +54,9 @@ pub enum Input {
     Call(Audited<Call>),
     /// Somebody wants a call stopped.
     Cancel(Audited<Cancel>),
+    /// A health report of this box came, so it is there. If the fleet does not know that, its connect record was lost: the box is
+    /// asked.
+    Heard(EndpointId),
     /// What the store has under a digest that was asked for by [`Output::WantCatalogue`].
     Catalogue {
         /// The digest.
@@ -96,18 +111,25 @@ pub enum Output {
 /// What is known of a box, besides what is kept.
 struct Known {
     row: BoxRow,
-    /// The connection last heard of: its run and its number in it.
+    /// The connection last heard of: its run and its number in it. After word that it ended, the number that the next one has at
+    /// least.
     connection: Option<(String, u64)>,
-    /// What it can do.
-    catalogue: Option<Arc<Catalogue>>,
+    /// The run before this one: what still comes of it is old.
+    run_before: Option<String>,
     /// Whether it is one of ours.
     line3: bool,
     /// Whether it can be ordered to do things: its catalogue is known and it tells what becomes of commands.
     ready: bool,
     /// What is being learnt of it.
     lesson: Option<Lesson>,
-    /// What its Reboot() restarts: `system` or `restart-agent`; empty: unknown.
-    reboot_mode: String,
+    /// The question of that lesson.
+    asked: Option<Tag>,
+    /// When the lesson wants attention.
+    due: Option<Mono>,
+    /// The question whether it is there.
+    probe: Option<Tag>,
+    /// Not asked before this whether it is there, when a report says so.
+    probe_after: Mono,
     /// Which subscriptions it lacks: places in the list of `onboard.rs`.
     to_add: Vec<usize>,
 }
@@ -117,8 +139,10 @@ struct Known {
 enum Purpose {
     /// A call.
     Call(CallId),
-    /// Stopping a call.
-    Cancel(CallId),
+    /// What became of a call that was sent before.
+    Repeat(CallId),
+    /// Stopping a call; how that ends the call itself tells.
+    Cancel,
     /// Getting to know a box.
     Lesson(EndpointId),
     /// Whether a box is still there.
@@ -134,11 +158,12 @@ pub struct Fleet {
     purposes: HashMap<Tag, Purpose>,
     last_tag: Tag,
     last_token: Token,
-    catalogues: HashMap<String, Arc<Catalogue>>,
-    /// Which boxes wait for a catalogue that one of them is asked for, by its digest; the first is asked.
-    wanted: BTreeMap<String, VecDeque<EndpointId>>,
-    /// The controller's own link.
-    up: bool,
+    catalogues: Catalogues,
+    /// When the lessons of boxes want attention.
+    lessons: BTreeSet<(Mono, EndpointId)>,
+    probes: Probes,
+    /// Since when the controller has no broker; `None`: it has one.
+    deaf: Option<Mono>,
     out: VecDeque<Output>,
 }
 
@@ -158,9 +183,10 @@ impl Fleet {
             purposes: HashMap::new(),
             last_tag: 0,
             last_token: 0,
-            catalogues: HashMap::new(),
-            wanted: BTreeMap::new(),
-            up: false,
+            catalogues: Catalogues::default(),
+            lessons: BTreeSet::new(),
+            probes: Probes::default(),
+            deaf: Some(now.mono),
             out: VecDeque::new(),
         };
         fleet.reopen(now, open);
@@ -191,7 +217,7 @@ impl Fleet {
     }
 
     /// Asks a box.
-    fn ask(&mut self, now: Now, purpose: Purpose, to: &EndpointId, request: Request, limit: std::time::Duration) -> Tag {
+    fn ask(&mut self, now: Now, purpose: Purpose, to: &EndpointId, request: Request, limit: Duration) -> Tag {
         self.last_tag += 1;
         self.purposes.insert(self.last_tag, purpose);
         let ask = Ask {
@@ -207,6 +233,15 @@ impl Fleet {
         self.last_tag
     }
 
+    /// The answer to this question does not matter any more.
+    fn forget(&mut self, now: Now, tag: Option<Tag>) {
+        if let Some(tag) = tag
+            && self.purposes.remove(&tag).is_some()
+        {
+            self.endpoint.handle(now, EndpointInput::Forget(tag));
+        }
+    }
+
     fn pump(&mut self, now: Now) {
         while let Some(output) = self.endpoint.poll() {
             match output {
@@ -215,7 +250,7 @@ impl Fleet {
                     self.out.push_back(Output::Publish(self.last_token, publication));
                 }
                 EndpointOutput::Asked { from, reply, request, .. } => self.asked(now, &from, reply, request),
-                EndpointOutput::Answered { tag, from, answer } => self.answered(now, tag, &from, answer),
+                EndpointOutput::Answered { tag, answer, .. } => self.answered(now, tag, answer),
                 EndpointOutput::Unanswered { tag, .. } => self.unanswered(now, tag),
                 EndpointOutput::Connected { from, connection, .. } => self.connected(now, &from, connection.as_deref()),
                 EndpointOutput::Disconnected { from, connection, reason } => {
@@ -233,7 +268,6 @@ impl Fleet {
             let fault = Fault::new(code::NOT_SUPPORTED, "a controller takes no message of this kind");
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
         };
-        // A box that tells something is there, whatever its connect record became of.
         let answer = if notify.send_resp {
             let response = NotifyResp { subscription_id: notify.subscription_id };
             EndpointInput::Answer(reply, Ok(Response::NotifyResp(response)))
@@ -244,26 +278,28 @@ impl Fleet {
         match notify.notification {
             Some(Notification::OperComplete(complete)) => self.completed(now, from, complete),
             Some(Notification::Event(event)) if event.event_name == "Boot!" => self.booted(now, from, &event.params),
-            Some(Notification::Event(event)) if event.event_name == "X_LINE3_Progress!" => self.progressed(from, &event.params),
+            Some(Notification::Event(event)) if event.event_name == "X_LINE3_Progress!" => self.progressed(now, from, &event.params),
             Some(_) | None => {}
         }
     }
 
-    fn answered(&mut self, now: Now, tag: Tag, from: &EndpointId, answer: Result<Response, Refusal>) {
+    fn answered(&mut self, now: Now, tag: Tag, answer: Result<Response, Refusal>) {
         match self.purposes.remove(&tag) {
             Some(Purpose::Call(id)) => self.call_answered(now, &id, answer),
-            Some(Purpose::Lesson(_)) => self.learnt(now, from, answer),
-            Some(Purpose::Cancel(_)) | None => {}
-            Some(Purpose::Probe(_)) => self.probed(now, from),
+            Some(Purpose::Repeat(id)) => self.repeat_answered(now, &id, answer),
+            Some(Purpose::Lesson(id)) => self.learnt(now, &id, answer),
+            Some(Purpose::Probe(id)) => self.probed(now, &id, answer),
+            Some(Purpose::Cancel) | None => {}
         }
     }
 
     fn unanswered(&mut self, now: Now, tag: Tag) {
         match self.purposes.remove(&tag) {
             Some(Purpose::Call(id)) => self.call_unanswered(now, &id),
+            // The call itself ends at its time.
+            Some(Purpose::Repeat(_) | Purpose::Cancel) | None => {}
             Some(Purpose::Lesson(id)) => self.lesson_unanswered(now, &id),
             Some(Purpose::Probe(id)) => self.probe_failed(now, &id),
-            Some(Purpose::Cancel(_)) | None => {}
         }
     }
 }
@@ -271,13 +307,17 @@ impl Fleet {
 impl Known {
     fn of(row: BoxRow) -> Self {
         Self {
+            connection: row.run_id.clone().map(|run| (run, row.connection)),
+            run_before: None,
+            // Only our own agents tell a run.
+            line3: row.run_id.is_some(),
             row,
-            connection: None,
-            catalogue: None,
-            line3: false,
             ready: false,
             lesson: None,
-            reboot_mode: String::new(),
+            asked: None,
+            due: None,
+            probe: None,
+            probe_after: Mono::default(),
             to_add: Vec::new(),
         }
     }
@@ -292,10 +332,10 @@ impl Machine for Fleet {
             Input::Link(LinkEvent::Received(publication, _)) => self.endpoint.handle(now, EndpointInput::Received(publication)),
             Input::Link(LinkEvent::Up(session)) => self.link_up(now, session.present),
             Input::Link(LinkEvent::Down { reason, .. }) => {
-                if self.up {
+                if self.deaf.is_none() {
                     self.log(format!("the controller lost its broker: {reason}"));
+                    self.link_down(now);
                 }
-                self.up = false;
             }
             Input::Link(LinkEvent::Sent(_)) => {}
             Input::Link(LinkEvent::Refused(_, reason)) => self.log(format!("the broker did not take a message to a box: {reason}")),
@@ -304,6 +344,7 @@ impl Machine for Fleet {
             }
             Input::Call(call) => self.start(now, call),
             Input::Cancel(cancel) => self.cancel(now, &cancel.into_act()),
+            Input::Heard(id) => self.heard(now, &id),
             Input::Catalogue { digest, json } => self.catalogue_found(now, &digest, json),
             Input::Tick => {
                 self.endpoint.handle(now, EndpointInput::Tick);
@@ -320,7 +361,7 @@ impl Machine for Fleet {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        [self.endpoint.deadline(), self.calls.deadline(), self.next_lesson()].into_iter().flatten().min()
+        [self.endpoint.deadline(), self.calls.deadline(), self.lessons.first().map(|(at, _)| *at)].into_iter().flatten().min()
     }
 }
 
@@ -332,9 +373,4 @@ fn shown(text: &str) -> String {
 /// Every text of a map of a box, safe to show.
 fn shown_map(map: BTreeMap<String, String>, longest: usize) -> BTreeMap<String, String> {
     map.into_iter().map(|(name, value)| (shown(&name), clean(&value, longest))).collect()
-}
-
-/// Ids of boxes for which something holds.
-fn ids<'a>(boxes: &'a BTreeMap<EndpointId, Known>, holds: impl Fn(&Known) -> bool + 'a) -> BTreeSet<EndpointId> {
-    boxes.iter().filter(|(_, known)| holds(known)).map(|(id, _)| id.clone()).collect()
 }

@@ -32,6 +32,10 @@ pub const MAX_WORKING: usize = 256;
 /// An answer is worth delivering this long, where the request did not say.
 const ANSWER_EXPIRY: Duration = Duration::from_secs(300);
 
+/// How long after its request has expired an answer is still waited for: what reached the other side at the last moment is
+/// answered after it.
+const LATE: Duration = Duration::from_secs(5);
+
 /// No question is asked again sooner than this, whatever its [`Backoff`] says.
 const SOONEST: Duration = Duration::from_millis(100);
 
@@ -57,6 +61,13 @@ struct Question {
     again: Option<(Backoff, u32)>,
     /// Its place on the agenda.
     due: Option<Mono>,
+}
+
+impl Question {
+    /// When no answer is waited for any more.
+    fn over(&self) -> Option<Mono> {
+        self.expires.map(|expires| expires + LATE)
+    }
 }
 
 /// One USP endpoint.
@@ -268,7 +279,11 @@ impl Endpoint {
             *tries = tries.saturating_add(1);
             now.mono + backoff.delay(*tries, random).max(SOONEST)
         });
-        question.due = [again, question.expires].into_iter().flatten().min();
+        // What has expired is not asked again, only waited for.
+        question.due = match again {
+            Some(again) if question.expires.is_none_or(|expires| again < expires) => Some(again),
+            _ => question.over(),
+        };
         self.keep(msg_id, question);
     }
 
@@ -286,8 +301,11 @@ impl Endpoint {
             && let Some((due, msg_id)) = self.agenda.pop_first()
         {
             let Some(mut question) = self.questions.remove(&msg_id) else { continue };
-            if question.expires.is_some_and(|expires| expires <= now.mono) {
+            if question.over().is_some_and(|over| over <= now.mono) {
                 self.out.push_back(Output::Unanswered { tag: question.tag, to: question.to });
+            } else if question.expires.is_some_and(|expires| expires <= now.mono) {
+                question.due = question.over();
+                self.keep(msg_id, question);
             } else if self.reachable {
                 question.publication.expiry = question.expires.map(|expires| expires.since(now.mono));
                 self.send(now, msg_id, question);
@@ -358,6 +376,6 @@ impl Machine for Endpoint {
         if self.reachable {
             return self.agenda.first().map(|(due, _)| *due);
         }
-        self.questions.values().filter_map(|question| question.expires).min()
+        self.questions.values().filter_map(Question::over).min()
     }
 }

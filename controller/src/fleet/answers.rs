@@ -6,7 +6,7 @@ use line3_proto::Fault;
 use line3_proto::fault::code;
 use line3_proto::usp::{AddRespOperStatus, DeleteRespOperStatus, Response, SetRespOperStatus};
 
-use super::onboard::catalogue_of;
+use super::supported::catalogue_of;
 use super::{Outcome, shown, shown_map};
 use crate::report::clean;
 

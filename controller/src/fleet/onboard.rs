@@ -1,25 +1,20 @@
-//! Getting to know a box: who it is, what its firmware can do (its catalogue, learnt once for each firmware), and that it tells what
-//! becomes of commands.
+//! Getting to know a box: who it is, what its firmware can do (`catalogues.rs`), and that it tells what becomes of commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use line3_proto::catalogue::{Catalogue, CommandEntry, EventEntry, FieldEntry, ObjectEntry, digest};
-use line3_proto::endpoint::{Input as EndpointInput, Refusal};
+use line3_proto::catalogue::digest;
+use line3_proto::endpoint::Refusal;
 use line3_proto::health::{BOOT_ID, RUN_ID};
-use line3_proto::usp::{
-    CmdType, Get, GetResp, GetSupportedDm, GetSupportedDmResp, ObjAccessType, Operate, OperateRespOperationResp, ParamAccessType, Request,
-    Response,
-};
-use line3_proto::value::ValueType;
-use line3_proto::{Effect, EndpointId, Machine, Mono, Now};
+use line3_proto::usp::{Get, GetResp, GetSupportedDm, OperateRespOperationResp, Request, Response};
+use line3_proto::{Effect, EndpointId, Mono, Now};
 
+use super::presence::is_run;
+use super::supported::catalogue_of;
 use super::{Call, Fleet, Order, Output, Purpose, shown};
-use crate::store::MAX_CATALOGUE;
 
 const DIGEST: &str = "Device.LocalAgent.X_LINE3_CatalogueDigest";
-const REBOOT_MODE: &str = "Device.LocalAgent.X_LINE3_RebootMode";
 const DEVICE_INFO: &str = "Device.DeviceInfo.";
 const SUBSCRIPTIONS: &str = "Device.LocalAgent.Subscription.";
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
@@ -31,8 +26,8 @@ const IDENTITY: [&str; 8] =
 /// How long a box has for each answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// After an answer that did not come, how long until it is asked again; also how long one box may take for a catalogue that
-/// others wait for.
+/// After an answer that did not come, or was bad, how long until the box is met again; also how long it has to take its
+/// subscriptions.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// What the box is to tell: the subscription's id, its type, what it is about, whether it is told until it is answered.
@@ -51,106 +46,116 @@ pub(super) enum Lesson {
     /// It was asked who it is.
     Who,
     /// Its catalogue's digest is known; the store or another box of this firmware is asked for the catalogue.
-    Waiting,
-    /// It is asked for its catalogue, page by page.
-    Pages { digest: String, so_far: String },
+    Waiting { digest: String },
+    /// It is asked for its catalogue, page by page, at most until then.
+    Pages { digest: String, so_far: String, by: Mono },
     /// A foreign agent: it is asked for its supported data model.
     Supported,
     /// It is made to tell what becomes of commands: calls that have not ended yet.
-    Subscribing { calls: Vec<String> },
-    /// It did not answer, or badly; it is asked again at this time.
-    Again(Mono),
+    Subscribing { calls: BTreeSet<String> },
+    /// It did not answer, or badly; it is met again.
+    Again,
 }
 
 impl Fleet {
     /// Starts to get to know a box.
     pub(super) fn meet(&mut self, now: Now, id: &EndpointId) {
-        let paths = [RUN_ID, BOOT_ID, DIGEST, REBOOT_MODE, DEVICE_INFO, SUBSCRIPTIONS, CONTROLLERS];
+        let paths = [RUN_ID, BOOT_ID, DIGEST, DEVICE_INFO, &format!("{SUBSCRIPTIONS}*."), &format!("{CONTROLLERS}*.")];
         let request = Request::Get(Get { param_paths: paths.map(str::to_owned).to_vec(), max_depth: 1 });
         self.teach(now, id, Lesson::Who, Some(request));
     }
 
-    /// Moves a lesson on, and asks what belongs to it.
-    fn teach(&mut self, now: Now, id: &EndpointId, lesson: Lesson, request: Option<Request>) {
-        let old: Vec<u64> =
-            self.purposes.iter().filter(|(_, purpose)| **purpose == Purpose::Lesson(id.clone())).map(|(tag, _)| *tag).collect();
-        for tag in old {
-            self.purposes.remove(&tag);
-            self.endpoint.handle(now, EndpointInput::Forget(tag));
-        }
-        let Some(known) = self.boxes.get_mut(id) else { return };
-        known.lesson = Some(lesson);
+    /// Begins another part of a box's lesson, and asks what belongs to it.
+    pub(super) fn teach(&mut self, now: Now, id: &EndpointId, lesson: Lesson, request: Option<Request>) {
+        self.leave_for(now, id, Some(lesson));
         if let Some(request) = request {
-            self.ask(now, Purpose::Lesson(id.clone()), id, request, PATIENCE);
+            self.ask_lesson(now, id, request);
         }
     }
 
-    pub(super) fn next_lesson(&self) -> Option<Mono> {
-        let again = |lesson: &Lesson| if let Lesson::Again(at) = lesson { Some(*at) } else { None };
-        self.boxes.values().filter_map(|known| again(known.lesson.as_ref()?)).min()
+    /// Asks the next thing of a box's lesson.
+    pub(super) fn ask_lesson(&mut self, now: Now, id: &EndpointId, request: Request) {
+        let tag = self.ask(now, Purpose::Lesson(id.clone()), id, request, PATIENCE);
+        if let Some(known) = self.boxes.get_mut(id) {
+            known.asked = Some(tag);
+        }
+    }
+
+    /// Breaks a box's lesson off; whoever waits for the catalogue that it was asked for asks another box.
+    pub(super) fn leave(&mut self, now: Now, id: &EndpointId) {
+        self.leave_for(now, id, None);
+    }
+
+    fn leave_for(&mut self, now: Now, id: &EndpointId, next: Option<Lesson>) {
+        let Some(known) = self.boxes.get_mut(id) else { return };
+        let due = match next {
+            Some(Lesson::Again | Lesson::Subscribing { .. }) => Some(now.mono + AGAIN),
+            _ => None,
+        };
+        // One box asked for pages after another is the same catalogue: only word of the box itself leaves it.
+        let lesson = std::mem::replace(&mut known.lesson, next);
+        let asked = known.asked.take();
+        let was_due = std::mem::replace(&mut known.due, due);
+        if let Some(at) = was_due {
+            self.lessons.remove(&(at, id.clone()));
+        }
+        if let Some(at) = due {
+            self.lessons.insert((at, id.clone()));
+        }
+        self.forget(now, asked);
+        if let Some(Lesson::Waiting { digest } | Lesson::Pages { digest, .. }) = lesson
+            && !self.learns(id, &digest)
+        {
+            self.wants_no_more(now, id, &digest);
+        }
+    }
+
+    /// Whether the box is at the catalogue of this digest.
+    fn learns(&self, id: &EndpointId, wanted: &str) -> bool {
+        let lesson = self.boxes.get(id).and_then(|known| known.lesson.as_ref());
+        matches!(lesson, Some(Lesson::Waiting { digest } | Lesson::Pages { digest, .. }) if digest == wanted)
     }
 
     pub(super) fn tick_lessons(&mut self, now: Now) {
-        let due = super::ids(&self.boxes, |known| matches!(known.lesson, Some(Lesson::Again(at)) if at <= now.mono));
-        for id in due {
+        while let Some((at, id)) = self.lessons.first().cloned()
+            && at <= now.mono
+        {
             self.meet(now, &id);
         }
     }
 
     pub(super) fn lesson_unanswered(&mut self, now: Now, id: &EndpointId) {
-        let words = format!("{id} did not say who it is and what it can do; it is asked again");
-        self.give_up(now, id, &words);
+        self.give_up(now, id, &format!("{id} did not say who it is and what it can do; it is asked again"));
     }
 
-    /// Puts a lesson off; whoever waits for its catalogue asks another box.
-    fn give_up(&mut self, now: Now, id: &EndpointId, words: &str) {
+    /// Puts a lesson off.
+    pub(super) fn give_up(&mut self, now: Now, id: &EndpointId, words: &str) {
         self.log(words);
-        let lesson = self.boxes.get_mut(id).and_then(|known| known.lesson.replace(Lesson::Again(now.mono + AGAIN)));
-        if let Some(Lesson::Pages { digest, .. }) = lesson
-            && let Some(waiting) = self.wanted.get_mut(&digest)
-        {
-            waiting.retain(|other| other != id);
-            match waiting.front().cloned() {
-                Some(next) => self.ask_page(now, &next, digest, String::new()),
-                None => {
-                    self.wanted.remove(&digest);
-                }
-            }
-        }
+        self.teach(now, id, Lesson::Again, None);
     }
 
     pub(super) fn learnt(&mut self, now: Now, id: &EndpointId, answer: Result<Response, Refusal>) {
-        let Some(lesson) = self.boxes.get_mut(id).and_then(|known| known.lesson.take()) else { return };
-        match (lesson, answer) {
-            (Lesson::Who, Ok(Response::GetResp(response))) => self.who(now, id, response),
-            (Lesson::Pages { digest, so_far }, Ok(Response::OperateResp(response))) => {
-                let outputs = response.operation_results.into_iter().next().and_then(|result| result.operation_resp);
-                match outputs {
-                    Some(OperateRespOperationResp::ReqOutputArgs(outputs)) => self.page(now, id, digest, so_far, outputs.output_args),
-                    other => {
-                        self.resume(id, Lesson::Pages { digest, so_far });
-                        self.give_up(now, id, &format!("{id} did not give its catalogue: {other:?}"));
-                    }
+        let Some(known) = self.boxes.get_mut(id) else { return };
+        known.asked = None;
+        match (&known.lesson, answer) {
+            (Some(Lesson::Who), Ok(Response::GetResp(response))) => self.who(now, id, response),
+            (Some(Lesson::Pages { .. }), Ok(Response::OperateResp(response))) => {
+                match response.operation_results.into_iter().next().and_then(|result| result.operation_resp) {
+                    Some(OperateRespOperationResp::ReqOutputArgs(outputs)) => self.page(now, id, &outputs.output_args),
+                    other => self.give_up(now, id, &shown(&format!("{id} did not give its catalogue: {other:?}"))),
                 }
             }
-            (Lesson::Supported, Ok(Response::GetSupportedDmResp(response))) => {
+            (Some(Lesson::Supported), Ok(Response::GetSupportedDmResp(response))) => {
                 let catalogue = catalogue_of(&response);
                 let json = catalogue.to_json();
                 let digest = digest(json.as_bytes());
                 self.out.push_back(Output::KeepCatalogue { digest: digest.clone(), json });
-                self.catalogue_learnt(now, &digest, Arc::new(catalogue), &[id.clone()]);
+                self.catalogue_learnt(now, &digest, &Arc::new(catalogue), BTreeSet::from([id.clone()]));
             }
-            (lesson, answer) => {
-                self.resume(id, lesson);
+            (_, answer) => {
                 let why = answer.err().map_or_else(|| "an answer of another kind".to_owned(), |refusal| shown(&refusal.fault.to_string()));
                 self.give_up(now, id, &format!("{id} cannot be got to know: {why}"));
             }
-        }
-    }
-
-    fn resume(&mut self, id: &EndpointId, lesson: Lesson) {
-        if let Some(known) = self.boxes.get_mut(id) {
-            known.lesson = Some(lesson);
         }
     }
 
@@ -161,7 +166,7 @@ impl Fleet {
         }
         let value = |path: &str| values.get(path).map(|value| shown(value)).filter(|value| !value.is_empty());
         let digest = value(DIGEST).filter(|digest| digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()));
-        let missing = missing_subscriptions(&values, self.endpoint.id(), digest.is_some());
+        let missing = missing_subscriptions(&values, self.endpoint.id().as_str(), digest.is_some());
         let Some(known) = self.boxes.get_mut(id) else { return };
         for name in IDENTITY {
             let path = format!("{DEVICE_INFO}{name}");
@@ -170,12 +175,12 @@ impl Fleet {
             }
         }
         known.line3 = digest.is_some();
-        if let Some(run) = value(RUN_ID) {
+        if let Some(run) = value(RUN_ID).filter(|run| is_run(run)) {
             known.row.run_id = Some(run);
         }
         known.row.boot_id = value(BOOT_ID);
-        known.reboot_mode = value(REBOOT_MODE).unwrap_or_default();
         known.to_add = missing;
+        self.changed(id);
         match digest {
             None => {
                 let request = GetSupportedDm {
@@ -188,89 +193,16 @@ impl Fleet {
                 };
                 self.teach(now, id, Lesson::Supported, Some(Request::GetSupportedDm(request)));
             }
-            Some(digest) => match self.catalogues.get(&digest).cloned() {
-                Some(catalogue) => self.catalogue_learnt(now, &digest, catalogue, &[id.clone()]),
-                None => {
-                    self.teach(now, id, Lesson::Waiting, None);
-                    let waiting = self.wanted.entry(digest.clone()).or_default();
-                    waiting.push_back(id.clone());
-                    if waiting.len() == 1 {
-                        self.out.push_back(Output::WantCatalogue(digest));
-                    }
-                }
-            },
-        }
-        self.changed(id);
-    }
-
-    /// The store has answered whether it has a catalogue.
-    pub(super) fn catalogue_found(&mut self, now: Now, digest: &str, json: Option<Vec<u8>>) {
-        let found = json.as_deref().and_then(|json| serde_json::from_slice(json).ok());
-        if let Some(catalogue) = found {
-            let waiting: Vec<EndpointId> = self.wanted.remove(digest).unwrap_or_default().into_iter().collect();
-            return self.catalogue_learnt(now, digest, Arc::new(catalogue), &waiting);
-        }
-        if let Some(first) = self.wanted.get(digest).and_then(|waiting| waiting.front().cloned()) {
-            self.ask_page(now, &first, digest.to_owned(), String::new());
-        }
-    }
-
-    fn ask_page(&mut self, now: Now, id: &EndpointId, digest: String, so_far: String) {
-        let operate = Operate {
-            command: "Device.LocalAgent.X_LINE3_GetCatalogue()".to_owned(),
-            command_key: String::new(),
-            send_resp: true,
-            input_args: BTreeMap::from([("Offset".to_owned(), so_far.len().to_string())]),
-        };
-        self.teach(now, id, Lesson::Pages { digest, so_far }, Some(Request::Operate(operate)));
-    }
-
-    fn page(&mut self, now: Now, id: &EndpointId, digest_told: String, mut so_far: String, outputs: BTreeMap<String, String>) {
-        let total = outputs.get("Total").and_then(|total| total.parse::<usize>().ok()).unwrap_or(0);
-        let data = outputs.get("Data").map_or("", String::as_str);
-        so_far.push_str(data);
-        if data.is_empty() || total > MAX_CATALOGUE || so_far.len() > total {
-            self.resume(id, Lesson::Pages { digest: digest_told, so_far: String::new() });
-            return self.give_up(
-                now,
-                id,
-                &format!("{id} gives a catalogue that is not of the size it says, or larger than {MAX_CATALOGUE} bytes"),
-            );
-        }
-        if so_far.len() < total {
-            return self.ask_page(now, id, digest_told, so_far);
-        }
-        // Others trust this catalogue by its digest, so the digest must be right: boxes are hostile.
-        let catalogue = serde_json::from_str::<Catalogue>(&so_far).ok().filter(|_| digest(so_far.as_bytes()) == digest_told);
-        let Some(catalogue) = catalogue else {
-            self.resume(id, Lesson::Pages { digest: digest_told, so_far: String::new() });
-            return self.give_up(now, id, &format!("{id} gives a catalogue that is not the one of its digest"));
-        };
-        self.out.push_back(Output::KeepCatalogue { digest: digest_told.clone(), json: so_far });
-        let waiting: Vec<EndpointId> = self.wanted.remove(&digest_told).unwrap_or_default().into_iter().collect();
-        self.catalogue_learnt(now, &digest_told, Arc::new(catalogue), &waiting);
-    }
-
-    fn catalogue_learnt(&mut self, now: Now, digest: &str, catalogue: Arc<Catalogue>, boxes: &[EndpointId]) {
-        self.catalogues.insert(digest.to_owned(), Arc::clone(&catalogue));
-        for id in boxes {
-            let Some(known) = self.boxes.get_mut(id) else { continue };
-            known.catalogue = Some(Arc::clone(&catalogue));
-            known.row.catalogue = Some(digest.to_owned());
-            known.lesson = None;
-            let missing = std::mem::take(&mut known.to_add);
-            self.out.push_back(Output::Knows { box_id: id.clone(), catalogue: Arc::clone(&catalogue), ready: false });
-            self.changed(id);
-            self.subscribe(now, id, missing);
+            Some(digest) => self.find_catalogue(now, id, digest),
         }
     }
 
     /// Makes a box tell what becomes of commands, before the first command is sent.
-    fn subscribe(&mut self, now: Now, id: &EndpointId, missing: Vec<usize>) {
+    pub(super) fn subscribe(&mut self, now: Now, id: &EndpointId, missing: Vec<usize>) {
         if missing.is_empty() {
             return self.box_ready(now, id);
         }
-        let mut calls = Vec::new();
+        let mut calls = BTreeSet::new();
         for (name, kind, about, retry) in missing.into_iter().filter_map(|index| TELL.get(index)) {
             let values = [
                 ("ID", *name),
@@ -290,20 +222,26 @@ impl Fleet {
                 deadline: PATIENCE,
                 wait: false,
             };
-            calls.push(call.id.clone());
+            calls.insert(call.id.clone());
             self.out.push_back(Output::Propose(call));
         }
-        self.resume(id, Lesson::Subscribing { calls });
+        self.teach(now, id, Lesson::Subscribing { calls }, None);
+    }
+
+    /// Whether a call is one that makes its box tell: it is not counted against the bounds, or a box with many calls that wait for
+    /// it would never get ready for them.
+    pub(super) fn subscribes(&self, id: &EndpointId, call: &str) -> bool {
+        let lesson = self.boxes.get(id).and_then(|known| known.lesson.as_ref());
+        matches!(lesson, Some(Lesson::Subscribing { calls }) if calls.contains(call))
     }
 
     /// A call has ended; perhaps one that made a box tell.
     pub(super) fn subscribed(&mut self, now: Now, id: &EndpointId, call: &str, made: bool) {
         let Some(known) = self.boxes.get_mut(id) else { return };
         let Some(Lesson::Subscribing { calls }) = &mut known.lesson else { return };
-        if !calls.iter().any(|id| id == call) {
+        if !calls.remove(call) {
             return;
         }
-        calls.retain(|id| id != call);
         let done = calls.is_empty();
         if !made {
             self.give_up(now, id, &format!("{id} cannot be made to tell what becomes of commands; tried again"));
@@ -313,10 +251,10 @@ impl Fleet {
     }
 
     fn box_ready(&mut self, now: Now, id: &EndpointId) {
+        self.leave(now, id);
         if let Some(known) = self.boxes.get_mut(id) {
             known.ready = true;
-            known.lesson = None;
-            if let Some(catalogue) = known.catalogue.clone() {
+            if let Some(catalogue) = known.row.catalogue.as_ref().and_then(|digest| self.catalogues.known.get(digest)).cloned() {
                 self.out.push_back(Output::Knows { box_id: id.clone(), catalogue, ready: true });
             }
         }
@@ -325,67 +263,20 @@ impl Fleet {
 }
 
 /// Which of [`TELL`] the box does not tell this controller yet.
-fn missing_subscriptions(values: &BTreeMap<String, String>, me: &EndpointId, line3: bool) -> Vec<usize> {
-    let rows = |table: &str, name: &str| {
-        let (table, name) = (table.to_owned(), format!(".{name}"));
-        values.iter().filter_map(move |(path, value)| Some((path.strip_prefix(&table)?.strip_suffix(&name)?.to_owned(), value.clone())))
+fn missing_subscriptions(values: &BTreeMap<String, String>, me: &str, line3: bool) -> Vec<usize> {
+    let number_of = |table: &str, path: &str, name: &str| {
+        let number = path.strip_prefix(table)?.strip_suffix(name)?.strip_suffix('.')?;
+        (!number.contains('.')).then(|| number.to_owned())
     };
-    let mine = rows(CONTROLLERS, "EndpointID").find(|(_, id)| id == me.as_str()).map(|(number, _)| format!("{CONTROLLERS}{number}"));
-    let is_mine = |number: &str| {
-        let recipient = values.get(&format!("{SUBSCRIPTIONS}{number}.Recipient")).map(|path| path.trim_end_matches('.'));
-        mine.is_none() || recipient == mine.as_deref()
-    };
-    let told: Vec<String> = rows(SUBSCRIPTIONS, "ID").filter(|(number, _)| is_mine(number)).map(|(_, id)| id).collect();
+    let value = |number: &str, name: &str| values.get(&format!("{SUBSCRIPTIONS}{number}.{name}")).map(|value| value.trim_end_matches('.'));
+    let mine = values.iter().find_map(|(path, id)| number_of(CONTROLLERS, path, "EndpointID").filter(|_| id == me));
+    let mine = mine.map(|number| format!("{CONTROLLERS}{number}"));
+    let told: BTreeSet<&String> = values
+        .iter()
+        .filter_map(|(path, id)| Some((number_of(SUBSCRIPTIONS, path, "ID")?, id)))
+        .filter(|(number, _)| mine.is_none() || value(number, "Recipient") == mine.as_deref())
+        .map(|(_, id)| id)
+        .collect();
     let wanted = TELL.iter().enumerate().filter(|(_, (_, _, about, _))| line3 || !about.contains("X_LINE3_"));
     wanted.filter(|(_, (name, ..))| !told.iter().any(|id| id == name)).map(|(index, _)| index).collect()
-}
-
-/// What a GetSupportedDM told, as a catalogue: names and types, without documentation, units and effects.
-pub(super) fn catalogue_of(response: &GetSupportedDmResp) -> Catalogue {
-    let field = |name: &str, ty: ValueType, writable: bool| FieldEntry {
-        name: shown(name),
-        doc: String::new(),
-        ty,
-        list: false,
-        unit: String::new(),
-        min: None,
-        max: None,
-        values: Vec::new(),
-        writable,
-        mandatory: false,
-        default: None,
-    };
-    let arguments = |names: &[String]| names.iter().map(|name| field(name, ValueType::String, false)).collect();
-    let mut made = Catalogue::default();
-    for object in response.req_obj_results.iter().flat_map(|result| &result.supported_objs) {
-        let path = shown(&object.supported_obj_path);
-        made.commands.extend(object.supported_commands.iter().map(|command| CommandEntry {
-            path: format!("{path}{}", shown(&command.command_name)),
-            doc: String::new(),
-            effect: None,
-            asynchronous: command.command_type() == CmdType::CmdAsync,
-            limit: None,
-            input: arguments(&command.input_arg_names),
-            output: arguments(&command.output_arg_names),
-        }));
-        made.events.extend(object.supported_events.iter().map(|event| EventEntry {
-            path: format!("{path}{}", shown(&event.event_name)),
-            doc: String::new(),
-            arguments: arguments(&event.arg_names),
-        }));
-        made.objects.push(ObjectEntry {
-            doc: String::new(),
-            creatable: matches!(object.access(), ObjAccessType::ObjAddDelete | ObjAccessType::ObjAddOnly),
-            unique_keys: object.unique_key_sets.iter().map(|set| set.key_names.iter().map(|name| shown(name)).collect()).collect(),
-            parameters: object
-                .supported_params
-                .iter()
-                .map(|param| {
-                    field(&param.param_name, ValueType::from_number(param.value_type), param.access() != ParamAccessType::ParamReadOnly)
-                })
-                .collect(),
-            path,
-        });
-    }
-    made
 }
