@@ -3,6 +3,7 @@
 //! A file is a line `line3-saved 1 <sha256 of the rest>` and the rest. It is replaced as a whole: written beside the old one,
 //! synced, renamed over it, and the directory synced. So a power failure at any moment leaves either the old or the new; a
 //! block that wore out is found by its checksum.
+#![allow(clippy::disallowed_methods, reason = "this is the file that writes files")]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};

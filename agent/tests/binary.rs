@@ -1,4 +1,5 @@
 //! The binary as it is started on a box, before a broker that speaks just enough MQTT 5.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::io::{Read, Write};

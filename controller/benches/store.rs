@@ -2,6 +2,7 @@
 //! and the time to read a week, for the store and, in the same run, for one row a report in one wide table with one column a parameter.
 //!
 //! The generator makes what a box would: counters that grow, levels that wander, states that seldom change.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 use std::path::Path;

@@ -59,7 +59,6 @@ impl FromRef<ApiState> for Desk {
 }
 
 /// The router of the API, with everything under `/api`.
-#[must_use]
 pub fn router(state: ApiState) -> Router {
     let (router, document) = routes(&state).split_for_parts();
     let document: Arc<str> = document.to_json().unwrap_or_default().into();

@@ -136,20 +136,22 @@ impl Board {
         write(&self.catalogues).insert(id.clone(), catalogue);
     }
 
-    /// A report has been stored.
-    pub fn reported(&self, id: &EndpointId, received: Wall, report: &Report) {
+    /// A report has been stored. Whether its box is known to be there.
+    pub fn reported(&self, id: &EndpointId, received: Wall, report: &Report) -> bool {
         let values: BTreeMap<String, serde_json::Value> =
             report.values.iter().map(|(path, reading)| (path.clone(), json(reading))).collect();
         let mut boxes = write(&self.boxes);
         // A report may precede the connect record; the box is shown once it has said that it is there.
-        if let Some(view) = boxes.get_mut(id) {
+        let online = boxes.get_mut(id).is_some_and(|view| {
             view.last_seen = view.last_seen.max(received);
             view.reported = Some(received);
             view.health.clone_from(&values);
-        }
+            view.online
+        });
         drop(boxes);
         let (run_id, sequence) = (report.run_id.clone(), report.sequence);
         self.tell(Event::Report { box_id: id.clone(), received, run_id, sequence, values });
+        online
     }
 
     fn words(&self) -> MutexGuard<'_, HashMap<String, String>> {

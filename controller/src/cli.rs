@@ -32,28 +32,38 @@ use session::{Failure, Session};
 
 /// What stands below the help.
 const EXITS: &str = "\
-Exit codes: 0 done; 1 the call ended otherwise than succeeded, or the audit log is not whole; 2 wrong usage, or no server known;
-3 the server was not reached or could not answer; 4 not allowed; 5 no such box or call, or more than one;
-130 stopped by Ctrl-C (the call goes on).
+Exit codes:
+    0  done
+    1  the call ended otherwise than succeeded, or the audit log is not whole
+    2  wrong usage, or no server known
+    3  the server was not reached, or could not answer
+    4  not allowed
+    5  no such box or call, or more than one
+  130  stopped by Ctrl-C; the call goes on
 
-The server and your token stand in DIR/client.toml (written by `line3 demo` and `line3 serve`), or are given by --server and the
-environment variable LINE3_TOKEN. A box is named by its id, its serial number, or the end of its id.";
+The server and your token stand in DIR/client.toml, which `line3 demo` and
+`line3 serve` write; or --server and the environment variable LINE3_TOKEN give
+them. A box is named by its id, its serial number, or the end of its id.
+With --json an error is {\"error\", \"message\"}, on stderr.";
+
+/// Under what the options that every command has stand in the help.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Remote diagnostics and repair for TV set-top boxes.
 #[derive(Debug, Parser)]
 #[command(name = "line3", version, after_help = EXITS, max_term_width = 120)]
 pub struct Cli {
     /// Where Line3 keeps its things [default: ~/.local/share/line3]
-    #[arg(long, global = true, env = "LINE3_DATA", hide_env = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "LINE3_DATA", hide_env = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// The server to ask, e.g. http://127.0.0.1:8080
-    #[arg(long, global = true, env = "LINE3_SERVER", hide_env = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "LINE3_SERVER", hide_env = true, value_name = "URL")]
     pub server: Option<String>,
     /// The token for it. Only the environment gives it: arguments are seen by everybody on the machine.
     #[arg(skip = token())]
     pub token: Option<String>,
     /// Print exactly the API's JSON, one document (watch: one a line)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]

@@ -20,7 +20,7 @@ pub const MAX_ANSWER: u64 = 256 * 1024 * 1024;
 /// How long a server may take to accept the connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long it may be silent. It answers at once, but for a long poll, whose time is added.
+/// How long it may be silent: it answers at once, and says something every 15 s where there are no events.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Why there is no answer to use.
@@ -33,6 +33,8 @@ pub enum ClientError {
         url: String,
         /// What happened.
         why: String,
+        /// Whether the request may have reached it before.
+        sent: bool,
     },
     /// It answered that it does not do this.
     #[error("{}", trouble.message)]
@@ -107,15 +109,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        self.text(self.call(path, query, Duration::ZERO)?)
-    }
-
-    /// The same, where the server may take up to `hold` longer.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn poll(&self, path: &str, query: &[(&str, &str)], hold: Duration) -> Result<Answer, ClientError> {
-        self.text(self.call(path, query, hold)?)
+        self.text(self.call(path, query)?)
     }
 
     /// Posts `body`.
@@ -141,7 +135,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; the listening itself ends with one, too.
     pub fn events(&self, query: &[(&str, &str)]) -> Result<Events, ClientError> {
-        let response = self.call("/api/events", query, Duration::ZERO)?;
+        let response = self.call("/api/events", query)?;
         if response.status().is_success() {
             return Ok(Events::new(self.url.clone(), response.into_body().into_with_config().limit(u64::MAX).reader()));
         }
@@ -149,9 +143,8 @@ impl Client {
         Err(ClientError::Answer { url: answer.url, why: "no stream of events".to_owned() })
     }
 
-    fn call(&self, path: &str, query: &[(&str, &str)], hold: Duration) -> Result<Response<Body>, ClientError> {
+    fn call(&self, path: &str, query: &[(&str, &str)]) -> Result<Response<Body>, ClientError> {
         let request = self.agent.get(format!("{}{path}", self.url)).header("Authorization", format!("Bearer {}", self.token));
-        let request = request.config().timeout_per_read(Some(SILENCE.saturating_add(hold))).build();
         let request = query.iter().fold(request, |request, (name, value)| request.query(name, value));
         request.call().map_err(|error| self.unreachable(&error))
     }
@@ -178,13 +171,24 @@ impl Client {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> ClientError {
+        use std::io::ErrorKind;
+        use ureq::{Error, Timeout};
+        let sent = match error {
+            Error::Io(error) => {
+                !matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
+            }
+            Error::Timeout(Timeout::Resolve | Timeout::Connect) => false,
+            Error::Timeout(_) | Error::Protocol(_) => true,
+            _ => false,
+        };
         let why = match error {
-            ureq::Error::Tls(_) => "https is not built into this line3; use http, on this machine or through a tunnel".to_owned(),
-            ureq::Error::HostNotFound => "its name has no address".to_owned(),
-            ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+            Error::Tls(_) => "https is not built into this line3; use http, on this machine or through a tunnel".to_owned(),
+            Error::HostNotFound => "its name has no address".to_owned(),
+            Error::Timeout(_) => "no answer in time".to_owned(),
+            Error::Io(error) => error.to_string(),
             other => other.to_string(),
         };
-        ClientError::Unreachable { url: self.url.clone(), why }
+        ClientError::Unreachable { url: self.url.clone(), why, sent }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `line3 demo`: a whole small operation on one machine, by the same code as in the field. The server with its embedded broker, the
 //! real agent of this machine as a child process, and simulated boxes, which are labelled so wherever they are shown.
+#![allow(clippy::disallowed_methods, reason = "the demo starts the agent of this machine")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -202,6 +203,8 @@ async fn supervise(config: PathBuf, mut halting: watch::Receiver<bool>) {
             Ok(child) => child,
             Err(error) => return tracing::error!("the agent cannot be started: {error:#}"),
         };
+        // Held apart, because waiting for a child closes what it has of it.
+        let input = child.stdin.take();
         say(&format!("  agent      pid {}: this machine\n", child.id().unwrap_or(0)));
         tokio::select! {
             ended = child.wait() => {
@@ -210,7 +213,7 @@ async fn supervise(config: PathBuf, mut halting: watch::Receiver<bool>) {
             }
             () = halted(&mut halting) => {
                 // Its standard input closes: the agent says good-bye.
-                drop(child.stdin.take());
+                drop(input);
                 if tokio::time::timeout(FAREWELL, child.wait()).await.is_err() {
                     let _ = child.kill().await;
                 }

@@ -330,9 +330,16 @@ impl Desk {
         view.ok_or_else(|| DeskError::NoSuchBox { name: id.to_string(), hint: String::new() })
     }
 
-    /// At most `limit` rows of the audit log, from number `from` on.
-    pub async fn audit_rows(&self, from: u64, limit: usize) -> Result<Vec<AuditView>, DeskError> {
-        let rows = self.keeper.run(move |kept| kept.store.audit_rows(from, limit)).await??;
+    /// At most `limit` rows of the audit log, from number `from` on; without it, the newest.
+    pub async fn audit_rows(&self, from: Option<u64>, limit: usize) -> Result<Vec<AuditView>, DeskError> {
+        let rows = self
+            .keeper
+            .run(move |kept| {
+                let newest = kept.store.audit_head()?.map_or(0, |head| head.n);
+                let from = from.unwrap_or_else(|| newest.saturating_sub(limit as u64).saturating_add(1));
+                kept.store.audit_rows(from, limit)
+            })
+            .await??;
         let view = |row: crate::store::AuditRow| AuditView {
             n: row.n,
             hash: row.hash,

@@ -229,6 +229,9 @@ fn removable(text: &str, catalogue: Option<&Catalogue>) -> Result<(), BadOrder> 
 
 /// The command's full path, and what the catalogue says of it.
 fn find_command(command: String, catalogue: Option<&Catalogue>) -> Result<(String, Option<&CommandEntry>), BadOrder> {
+    if command.is_empty() {
+        return Err(bad("no command is given"));
+    }
     let Some(catalogue) = catalogue else {
         let hint = if command.contains('.') { "" } else { "; the box was never met, so the whole path is needed" };
         let path = parse(&command).map_err(|BadOrder(text)| bad(format!("{text}{hint}")))?;

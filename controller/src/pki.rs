@@ -7,6 +7,7 @@
 //! and as CN, because a stock broker reads only the CN. X.520 limits a CN to 64 characters and an endpoint id may be
 //! longer; the id is written whole all the same: OpenSSL (Mosquitto) and rustls read it, and a shortened name would name
 //! nobody.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 
 mod files;
 mod identity;

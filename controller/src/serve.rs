@@ -120,7 +120,7 @@ impl Server {
         let seed = u64::from_le_bytes(seed);
         let (inbox, inputs) = mpsc::channel(INBOX);
         let desk = Desk::new(keeper.clone(), Arc::clone(&board), inbox.clone());
-        let telemetry = Telemetry::open(keeper.clone(), Arc::clone(&board));
+        let telemetry = Telemetry::open(keeper.clone(), Arc::clone(&board), inbox.clone());
         let (stop, stopping) = watch::channel(false);
         let api_listener = TcpListener::bind(config.api_listen).await.map_err(|source| {
             let hint = match source.kind() {
@@ -308,7 +308,11 @@ async fn show(keeper: &Keeper, board: &Arc<Board>, known: &[BoxRow]) -> Result<(
         .post(move |kept| {
             for id in ids {
                 match kept.store.latest(&id) {
-                    Ok(reports) => reports.iter().for_each(|arrived| shown.reported(&arrived.box_id, arrived.received, &arrived.report)),
+                    Ok(reports) => {
+                        for arrived in &reports {
+                            shown.reported(&arrived.box_id, arrived.received, &arrived.report);
+                        }
+                    }
                     Err(error) => return tracing::error!("the newest reports could not be read: {error}"),
                 }
             }

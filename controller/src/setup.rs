@@ -1,4 +1,5 @@
 //! A fresh data directory: a private CA, a configuration, and a token for whoever made it. What is there already stays.
+#![allow(clippy::disallowed_methods, reason = "this is where a data directory is made")]
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

@@ -1,6 +1,7 @@
 //! The plane of health reports: decode, batch, store, show. It is one door with two forms: the embedded broker awaits
 //! [`Telemetry::report`] before its PUBACK; with another broker [`listen`] acknowledges by hand after the commit. Either way a
 //! report that a box saw acknowledged is on disk.
+#![allow(clippy::disallowed_methods, reason = "complaints are held back in real time")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::board::Board;
 use crate::broker::{Busy, Ingest, Stored};
 use crate::clock::wall;
+use crate::fleet::Input;
 use crate::keeper::Keeper;
 use crate::report::decode;
 use crate::store::{Arrived, Outcome};
@@ -49,9 +51,9 @@ pub struct Telemetry {
 impl Telemetry {
     /// Opens the door. It stays open as long as one of its clones lives.
     #[must_use]
-    pub fn open(keeper: Keeper, board: Arc<Board>) -> Self {
+    pub fn open(keeper: Keeper, board: Arc<Board>, fleet: mpsc::Sender<Input>) -> Self {
         let (queue, arriving) = mpsc::channel(QUEUE);
-        tokio::spawn(store(arriving, keeper, board));
+        tokio::spawn(store(arriving, keeper, board, fleet));
         Self { queue, complaints: Arc::default() }
     }
 
@@ -93,7 +95,7 @@ impl Ingest for Telemetry {
 }
 
 /// Stores what arrives, as much at once as is there.
-async fn store(mut arriving: mpsc::Receiver<Arriving>, keeper: Keeper, board: Arc<Board>) {
+async fn store(mut arriving: mpsc::Receiver<Arriving>, keeper: Keeper, board: Arc<Board>, fleet: mpsc::Sender<Input>) {
     let mut batch = Vec::with_capacity(BATCH);
     while arriving.recv_many(&mut batch, BATCH).await > 0 {
         let (mut reports, mut waiting) = (Vec::new(), Vec::new());
@@ -109,8 +111,12 @@ async fn store(mut arriving: mpsc::Receiver<Arriving>, keeper: Keeper, board: Ar
             .await;
         let fine = match stored {
             Ok((reports, Ok(outcomes))) => {
-                let new = reports.iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Stored);
-                new.for_each(|(arrived, _)| board.reported(&arrived.box_id, arrived.received, &arrived.report));
+                for (arrived, outcome) in reports.iter().zip(outcomes) {
+                    if outcome == Outcome::Stored && !board.reported(&arrived.box_id, arrived.received, &arrived.report) {
+                        // Its connect record was lost, or is on its way. With a full inbox the next report says it again.
+                        let _ = fleet.try_send(Input::Heard(arrived.box_id.clone()));
+                    }
+                }
                 true
             }
             Ok((_, Err(error))) => {

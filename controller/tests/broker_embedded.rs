@@ -1,4 +1,5 @@
 //! What only the embedded broker does: reports before acknowledgements, new certificates while it runs, bounds, errors.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod broker_rig;

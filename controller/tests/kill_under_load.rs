@@ -1,4 +1,5 @@
 //! `kill -9` of the whole server under load: every report that a box saw acknowledged is in the store after the restart.
+#![allow(clippy::print_stdout, reason = "what was measured")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! A process that stores, compacts and drops reports is killed with SIGKILL at random moments: whatever it had acknowledged is there,
 //! once, and what it had not can be sent again. (That it also holds when the power fails rests on `synchronous=FULL`, which a unit
 //! test checks; a test cannot cut the power.)
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeMap;

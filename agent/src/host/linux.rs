@@ -1,4 +1,5 @@
 //! The real box: the files of its kernel, its network, its power. The only file of the agent that reads /proc and /sys.
+#![allow(clippy::disallowed_methods, reason = "this is the real box")]
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};

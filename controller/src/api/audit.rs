@@ -20,15 +20,10 @@ const MAX_ROWS: usize = 1000;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {
-    /// The number of the first one; absent: 1, the oldest.
-    #[serde(default = "one")]
-    from: u64,
+    /// The number of the first one; absent: the newest rows.
+    from: Option<u64>,
     /// How many, 1 to 1000; absent: 100.
     limit: Option<usize>,
-}
-
-fn one() -> u64 {
-    1
 }
 
 /// Rows of the audit log, oldest first.

@@ -165,7 +165,7 @@ mod tests {
             two engineers are called "ann "; a name in the audit log must mean one person
             engineer "ben" has the token of another; give each one their own
             engineer "": an actor's name must be 1 to 64 printable characters
-            engineer "ann": token_sha256 takes the 64 hexadecimal digits of the token's SHA-256, not the token
+            engineer "ann": token-sha256 takes the 64 hexadecimal digits of the token's SHA-256, not the token
             1001 engineers; at most 1000 are taken"#]]
         .assert_eq(&said.join("\n"));
     }

@@ -115,7 +115,7 @@ pub(super) async fn as_trouble(request: Request, next: Next) -> Response {
     }
     let (mut parts, body) = response.into_parts();
     // Axum's own texts are short; one that is not is none of its own.
-    let said = to_bytes(body, 16 * MAX_WORDS).await.map(|said| clean(&String::from_utf8_lossy(&said), MAX_WORDS)).unwrap_or_default();
+    let said = to_bytes(body, 16 * MAX_WORDS).await.map(|said| plain(&String::from_utf8_lossy(&said))).unwrap_or_default();
     let problem = match status {
         StatusCode::METHOD_NOT_ALLOWED => Problem::new(
             status,
@@ -136,6 +136,15 @@ pub(super) async fn as_trouble(request: Request, next: Next) -> Response {
     // `Allow` of a wrong method, for one, stays.
     answer.headers_mut().extend(parts.headers);
     answer
+}
+
+/// What axum says, without the words for who reads its code.
+fn plain(said: &str) -> String {
+    let plain = said
+        .replacen("Failed to deserialize the JSON body into the target type: ", "the body does not fit: ", 1)
+        .replacen("Failed to parse the request body as JSON: ", "the body is no JSON: ", 1)
+        .replacen("Failed to deserialize query string: ", "the query does not fit: ", 1);
+    clean(&plain, MAX_WORDS)
 }
 
 fn described(all: &[(u16, &str)]) -> BTreeMap<String, RefOr<Described>> {

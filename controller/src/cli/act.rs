@@ -93,7 +93,7 @@ fn through(session: &mut Session<'_>, request: &CallRequest, quiet: bool) -> Res
     let ears = Ears::new(session.screen);
     let made = match session.client.post("/api/calls", request) {
         Ok(answer) => answer,
-        Err(error @ ClientError::Unreachable { .. }) => {
+        Err(error @ ClientError::Unreachable { sent: true, .. }) => {
             session.screen.note("it is not known whether the call was made: `line3 calls` tells, once the server is back")?;
             return Err(error.into());
         }

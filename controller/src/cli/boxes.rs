@@ -23,7 +23,7 @@ pub(super) fn list(session: &mut Session<'_>, args: &BoxesArgs) -> Result<Exit, 
     };
     let flag = |yes: bool, no: bool| if yes { Some("true") } else { no.then_some("false") };
     let query = [
-        ("text", args.text.as_deref()),
+        ("q", args.text.as_deref()),
         ("model", args.model.as_deref()),
         ("online", flag(args.online, args.offline)),
         ("simulated", flag(args.simulated, args.real)),

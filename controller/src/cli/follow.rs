@@ -1,6 +1,7 @@
 //! Following what happens on the server, through breaks of the line, until Ctrl-C.
+#![allow(clippy::disallowed_methods, reason = "the command line lives in real time")]
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -75,10 +76,7 @@ impl Ears {
 
     /// The next news; `None`: there was none for so long.
     pub(super) fn next(&self, patience: Duration) -> Option<News> {
-        match self.news.recv_timeout(patience) {
-            Ok(news) => Some(news),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.news.recv_timeout(patience).ok()
     }
 }
 
@@ -88,7 +86,7 @@ fn listen_once(client: &Client, query: &[(&str, &str)], to: &SyncSender<News>) -
         Ok(mut events) => {
             to.send(News::Open).ok()?;
             loop {
-                match events.next() {
+                match events.wait() {
                     Ok(event) => to.send(News::Event(event)).ok()?,
                     Err(error) => break error,
                 }
@@ -100,10 +98,22 @@ fn listen_once(client: &Client, query: &[(&str, &str)], to: &SyncSender<News>) -
 }
 
 /// Follows a call to its end. `quiet`: how far it is, is shown only where a line can move.
-pub(super) fn to_its_end(session: &mut Session<'_>, ears: &Ears, mut call: CallView, quiet: bool) -> Result<CallView, Failure> {
+pub(super) fn to_its_end(session: &mut Session<'_>, ears: &Ears, call: CallView, quiet: bool) -> Result<CallView, Failure> {
     if call.state.is_final() {
         return Ok(call);
     }
+    let id = call.id.clone();
+    let followed = follow(session, ears, call, quiet);
+    // It is out of sight now, not over.
+    if matches!(followed, Err(Failure::Interrupted | Failure::Client(_))) {
+        session.screen.note(&format!("call {id} is followed no further; it goes on"))?;
+        session.screen.note(&format!("  see it:  line3 call {id}"))?;
+        session.screen.note(&format!("  stop it: line3 cancel {id} --reason …"))?;
+    }
+    followed
+}
+
+fn follow(session: &mut Session<'_>, ears: &Ears, mut call: CallView, quiet: bool) -> Result<CallView, Failure> {
     ears.listen(&session.client, &[("call", call.id.clone())]);
     let (begun, mut asked, mut lost) = (Instant::now(), Instant::now(), None::<Instant>);
     loop {
@@ -124,38 +134,30 @@ pub(super) fn to_its_end(session: &mut Session<'_>, ears: &Ears, mut call: CallV
             Some(News::Open) => true,
             Some(News::Lost(error @ (ClientError::Refused { .. } | ClientError::Answer { .. }))) => return Err(error.into()),
             Some(News::Lost(error)) => {
-                give_up_after(session.screen, &mut lost, error, &call)?;
+                give_up_after(session.screen, &mut lost, error)?;
                 false
             }
-            Some(News::Interrupt) => {
-                session.screen.note(&format!("call {} goes on", call.id))?;
-                session.screen.note(&format!("  see it:  line3 call {}", call.id))?;
-                session.screen.note(&format!("  stop it: line3 cancel {} --reason …", call.id))?;
-                return Err(Failure::Interrupted);
-            }
+            Some(News::Interrupt) => return Err(Failure::Interrupted),
             None => asked.elapsed() >= ASK,
         };
         if ask {
             asked = Instant::now();
             match session.client.get(&format!("/api/calls/{}", segment(&call.id)), &[]).and_then(|answer| answer.read()) {
                 Ok(newer) => (call, lost) = (newer, None),
-                Err(error @ ClientError::Unreachable { .. }) => give_up_after(session.screen, &mut lost, error, &call)?,
+                Err(error @ ClientError::Unreachable { .. }) => give_up_after(session.screen, &mut lost, error)?,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 }
 
-fn give_up_after(screen: &mut Screen, lost: &mut Option<Instant>, error: ClientError, call: &CallView) -> Result<(), Failure> {
+fn give_up_after(screen: &mut Screen, lost: &mut Option<Instant>, error: ClientError) -> Result<(), Failure> {
     match lost {
         None => {
             *lost = Some(Instant::now());
             Ok(screen.note(&format!("{}; the call goes on", lost_words(&error)))?)
         }
-        Some(since) if since.elapsed() > AWAY => {
-            screen.note(&format!("call {} goes on; see it: line3 call {}", call.id, call.id))?;
-            Err(error.into())
-        }
+        Some(since) if since.elapsed() > AWAY => Err(error.into()),
         Some(_) => Ok(()),
     }
 }
@@ -163,7 +165,7 @@ fn give_up_after(screen: &mut Screen, lost: &mut Option<Instant>, error: ClientE
 /// A line that broke, for a person.
 pub(super) fn lost_words(error: &ClientError) -> String {
     match error {
-        ClientError::Unreachable { url, why } => format!("{url} is lost ({why}), trying again"),
+        ClientError::Unreachable { url, why, .. } => format!("{url} is lost ({why}), trying again"),
         error => error.to_string(),
     }
 }

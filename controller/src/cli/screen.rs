@@ -1,5 +1,6 @@
 //! The only file that writes to the terminal. Every text passes [`safe`] on its way, so nothing that a box or a server said can
 //! move the cursor, and all colour is made here.
+#![allow(clippy::disallowed_methods, reason = "the command line lives in real time")]
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};

@@ -48,7 +48,7 @@ fn list(session: &mut Session<'_>, series: &SeriesView, rates: &[(Wall, f64)], a
     let unit = text::unit(&series.unit);
     let last = series.points.len().saturating_sub(1);
     // The newest is always among them.
-    for (_, point) in series.points.iter().enumerate().filter(|(index, _)| (last - index) % step == 0) {
+    for (_, point) in series.points.iter().enumerate().filter(|(index, _)| (last - index).is_multiple_of(step)) {
         let rate = rates.binary_search_by_key(&point.at, |(at, _)| *at).ok().and_then(|index| rates.get(index));
         let rate = rate.map_or(String::new(), |(_, rate)| format!("{}/s", text::decimal(*rate)));
         table.row([text::at(point.at).into(), text::value(&point.value).into(), Cell::toned(Tone::Dim, unit), rate.into()]);

@@ -10,8 +10,6 @@ use super::{Exit, act, calls, text};
 use crate::client::ClientError;
 use crate::views::{BoxView, Event};
 
-/// How many values of a report stand on its line.
-const VALUES: usize = 4;
 /// Nothing is due while nothing comes.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -68,7 +66,9 @@ fn tell(session: &mut Session<'_>, event: Event, known: &mut Option<BoxView>) ->
             session.screen.toned(calls::tone(call.state), &format!("{}  call    {who}: {}", text::at(at), act::state_words(&call)))?;
         }
         Event::Report { received, sequence, values, .. } => {
-            session.screen.line(&format!("{}  report  #{sequence} {}", text::at(received), some(&values)))?;
+            let begin = format!("{}  report  #{sequence} ", text::at(received));
+            let room = session.screen.is_terminal().then(|| session.screen.width().saturating_sub(begin.len()));
+            session.screen.line(&format!("{begin}{}", values_in(&values, room)))?;
         }
     }
     Ok(())
@@ -97,21 +97,24 @@ fn presence(known: Option<&BoxView>, view: &BoxView) -> Option<(Tone, String)> {
     Some((tone, words))
 }
 
-/// A few values of a report, each by the last words of its path. Those that every report carries are left out.
-fn some(values: &BTreeMap<String, serde_json::Value>) -> String {
-    let shown: Vec<String> = values
-        .iter()
-        .filter(|(path, _)| {
-            !path.starts_with("Device.LocalAgent.") && !path.starts_with("Device.BulkData.") && !path.starts_with("Device.Time.")
-        })
-        .map(|(path, value)| {
-            let words: Vec<&str> = path.rsplitn(3, '.').take(2).collect();
-            format!("{}={}", words.into_iter().rev().collect::<Vec<_>>().join("."), text::value(value))
-        })
-        .collect();
-    let more = shown.len().saturating_sub(VALUES);
-    let line = shown.into_iter().take(VALUES).collect::<Vec<_>>().join(" ");
-    if more == 0 { line } else { format!("{line} and {more} more") }
+/// The values of a report, as many as there is room for, each by the last words of its path. Those that every report carries are left
+/// out.
+fn values_in(values: &BTreeMap<String, serde_json::Value>, room: Option<usize>) -> String {
+    let carried = ["Device.LocalAgent.", "Device.BulkData.", "Device.Time."];
+    let mut left: Vec<_> = values.iter().filter(|(path, _)| !carried.iter().any(|begin| path.starts_with(begin))).collect();
+    left.sort_by(|(a, _), (b, _)| text::natural(a, b));
+    let (mut line, total) = (String::new(), left.len());
+    for (shown, (path, value)) in left.into_iter().enumerate() {
+        let mut words: Vec<&str> = path.rsplitn(3, '.').take(2).collect();
+        words.reverse();
+        let next = format!("{}={} ", words.join("."), text::value(value));
+        let more = format!("+{} more", total - shown);
+        if room.is_some_and(|room| line.chars().count() + next.chars().count() + more.len() > room) {
+            return line + &more;
+        }
+        line.push_str(&next);
+    }
+    line.trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -121,7 +124,10 @@ mod tests {
     #[test]
     fn a_report_in_one_line() {
         let values = |paths: &[&str]| paths.iter().map(|path| ((*path).to_owned(), serde_json::json!(7))).collect::<BTreeMap<_, _>>();
-        assert_eq!(some(&values(&["Device.LocalAgent.X_LINE3_RunID", "Device.DeviceInfo.UpTime"])), "DeviceInfo.UpTime=7");
-        assert_eq!(some(&values(&["A.B", "A.C", "A.D", "A.1.E", "A.F"])), "1.E=7 A.B=7 A.C=7 A.D=7 and 1 more");
+        let check = |paths: &[&str], room, shown: &str| assert_eq!(values_in(&values(paths), room), shown);
+        check(&["Device.LocalAgent.X_LINE3_RunID", "Device.DeviceInfo.UpTime"], None, "DeviceInfo.UpTime=7");
+        check(&["A.B", "A.C", "A.10.E", "A.9.E"], None, "9.E=7 10.E=7 A.B=7 A.C=7");
+        check(&["A.B", "A.C", "A.10.E", "A.9.E"], Some(20), "9.E=7 10.E=7 +2 more");
+        check(&["A.B", "A.C"], Some(3), "+2 more");
     }
 }

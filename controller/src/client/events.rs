@@ -30,12 +30,12 @@ impl Events {
     ///
     /// # Errors
     /// [`ClientError::Unreachable`]: the stream is at its end. [`ClientError::Answer`]: it is no stream of events.
-    pub fn next(&mut self) -> Result<String, ClientError> {
+    pub fn wait(&mut self) -> Result<String, ClientError> {
         let mut data = String::new();
         loop {
             let mut line = Vec::new();
             let read = self.lines.as_mut().take(MAX_LINE).read_until(b'\n', &mut line);
-            let ended = |why: String| ClientError::Unreachable { url: self.url.clone(), why };
+            let ended = |why: String| ClientError::Unreachable { url: self.url.clone(), why, sent: true };
             match read {
                 Ok(0) => return Err(ended("the stream of events ended".to_owned())),
                 Ok(_) if line.last() != Some(&b'\n') => {
@@ -78,8 +78,8 @@ mod tests {
     #[test]
     fn events_are_told_apart() {
         let mut events = events(": hello\n\nevent: call\ndata: {\"a\":1}\n\n:\n\r\ndata:{\r\ndata: }\r\n\r\ndata: cut");
-        assert_eq!(events.next().unwrap(), "{\"a\":1}");
-        assert_eq!(events.next().unwrap(), "{\n}");
-        assert!(events.next().is_err());
+        assert_eq!(events.wait().unwrap(), "{\"a\":1}");
+        assert_eq!(events.wait().unwrap(), "{\n}");
+        assert!(events.wait().is_err());
     }
 }

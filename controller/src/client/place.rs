@@ -1,4 +1,5 @@
 //! Where the server is, and with which token it is spoken to.
+#![allow(clippy::disallowed_methods, reason = "tests write the file that is read here")]
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -54,7 +55,10 @@ impl Place {
         if self.token.is_empty() || !self.token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("the token must be printable ASCII without blanks: look into LINE3_TOKEN or client.toml".to_owned());
         }
-        if !self.url.starts_with("http://") && !self.url.starts_with("https://") {
+        let uri = self.url.parse::<ureq::http::Uri>().ok();
+        let known =
+            uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty()));
+        if !known {
             return Err(format!("{:?} is no address of a server: it looks like http://127.0.0.1:8080", self.url));
         }
         Ok(self)
@@ -79,7 +83,9 @@ mod tests {
         assert_eq!(find(Some("http://a:1/"), None), pair("http://a:1", "t"));
         // The token of one server does not go to another.
         assert_eq!(find(Some("http://evil:2"), None), Err("no token known for http://evil:2: give it in LINE3_TOKEN".to_owned()));
-        assert!(find(Some("b:2"), Some("u")).unwrap_err().contains("no address"));
+        for url in ["b:2", "ftp://b", "http://", "http://a b", "http://a\n", ""] {
+            assert!(find(Some(url), Some("u")).unwrap_err().contains("no address"), "{url:?}");
+        }
         assert!(find(None, Some("a\nb")).unwrap_err().contains("token"));
         std::fs::write(dir.path().join(FILE), "url = 1").unwrap();
         assert!(find(None, None).unwrap_err().contains("client.toml is not understood"));

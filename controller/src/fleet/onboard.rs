@@ -254,11 +254,17 @@ impl Fleet {
         self.leave(now, id);
         if let Some(known) = self.boxes.get_mut(id) {
             known.ready = true;
-            if let Some(catalogue) = known.row.catalogue.as_ref().and_then(|digest| self.catalogues.known.get(digest)).cloned() {
-                self.out.push_back(Output::Knows { box_id: id.clone(), catalogue, ready: true });
-            }
         }
+        self.tell_ready(id);
         self.send_queued(now, id);
+    }
+
+    /// Says that a box can be ordered to do things.
+    pub(super) fn tell_ready(&mut self, id: &EndpointId) {
+        let digest = self.boxes.get(id).and_then(|known| known.row.catalogue.as_ref());
+        if let Some(catalogue) = digest.and_then(|digest| self.catalogues.known.get(digest)).cloned() {
+            self.out.push_back(Output::Knows { box_id: id.clone(), catalogue, ready: true });
+        }
     }
 }
 

@@ -57,6 +57,9 @@ impl Fleet {
         }
         let ready = known.ready;
         self.changed(id);
+        if ready {
+            self.tell_ready(id);
+        }
         if anew {
             self.run_ended(now, id);
         }

@@ -96,3 +96,49 @@ fn number(ty: ValueType) -> &'static str {
         _ => "a whole number from 0 to 18446744073709551615",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The box has the last word on values, so what is let through here must be what the box takes: both are asked the same.
+    #[test]
+    fn a_value_is_judged_as_the_box_judges_it() {
+        use line3_proto::row;
+        use line3_proto::row::{Field, Row};
+        row! {
+            /// One field of each kind.
+            struct Kinds {
+                /// A number.
+                Small: u32 [range(1, 10)] = "3",
+                /// A large one.
+                Large: u64,
+                /// A signed one.
+                Signed: i32 [range(-5, 5)] = "0",
+                /// A signed, large one.
+                Long: i64,
+                /// A fraction.
+                Fraction: f64 [range(0, 100)] = "1",
+                /// Yes or no.
+                Flag: bool,
+                /// Text.
+                Text: String [len(8)],
+                /// A moment.
+                Moment: Wall,
+                /// Several numbers.
+                Several: Vec<u32> [range(1, 10)] = "1",
+                /// Several texts.
+                Texts: Vec<String> [len(3)] = "a",
+            }
+        }
+        let texts = "| |0|1| 7 |10|11|-1|-5|-6|4294967295|4294967296|18446744073709551615|18446744073709551616|-9223372036854775808|\
+            1.5|100.5|NaN|inf|1e3|true|false|True|yes|12345678|123456789|ääää|äääää|2026-01-31T12:00:00Z|2026-01-31|\
+            1,2|1,11|1, 2|1,,2|a,b|abcd,a|a%2Cb|\0";
+        let fields: &[Field] = Kinds::FIELDS;
+        for (field, entry) in fields.iter().zip(FieldEntry::list(fields)) {
+            for text in texts.split('|') {
+                assert_eq!(check(&entry, field.name, text).is_ok(), field.check(text).is_ok(), "{} = {text:?}", field.name);
+            }
+        }
+    }
+}

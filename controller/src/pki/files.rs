@@ -1,4 +1,5 @@
 //! How the authority's files get to disk: whole or not at all, secrets readable by their owner alone.
+#![allow(clippy::disallowed_methods, reason = "this is where certificates are written")]
 
 use std::{
     fs, io,

@@ -1,3 +1,4 @@
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs, os::unix::fs::PermissionsExt as _};

@@ -1,4 +1,5 @@
 //! A broker of either kind, and clients of it, for the tests.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 mod client;

@@ -7,6 +7,17 @@ pub(crate) const NOW: i64 = 1_795_424_400_000;
 /// A call's id.
 pub(crate) const CALL: &str = "0123456789abcdef0123456789abcdef";
 
+/// A call whose stream of events breaks off.
+pub(crate) const BROKEN: &str = "eeee456789abcdef0123456789abcdef";
+
+/// A call that the server cannot tell of.
+pub(crate) const LOST: &str = "dddd456789abcdef0123456789abcdef";
+
+pub(crate) fn broken(mut view: Value) -> Value {
+    view["id"] = BROKEN.into();
+    view
+}
+
 fn a_box(id: &str, model: &str, firmware: &str, city: &str) -> Value {
     json!({
         "id": id, "simulated": id.starts_with("proto::sim-"), "online": true, "ready": true,
@@ -118,6 +129,14 @@ pub(crate) fn made(request: &Value) -> (u16, String) {
         return trouble(404, "no-such-box", "there is no box os::00256D-7");
     }
     let order = &request["order"];
+    if request["box"] == "os::00256D-88" {
+        return (202, broken(call("Device.IP.Diagnostics.IPPing()", "sent", "")).to_string());
+    }
+    if request["box"] == "os::00256D-99" {
+        let mut view = call("Device.IP.Diagnostics.IPPing()", "sent", "");
+        view["id"] = LOST.into();
+        return (202, view.to_string());
+    }
     let view = match order["kind"].as_str() {
         Some("get") => ended(
             "Get",

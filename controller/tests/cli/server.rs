@@ -8,7 +8,10 @@ use axum::extract::State;
 use axum::http::{Method, Request, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::said::{CALL, audit, call, catalogue, events, failed, hostile, made, moved, offline, pinged, real, report, series, simulated};
+use super::said::{
+    BROKEN, CALL, LOST, audit, broken, call, catalogue, events, failed, hostile, made, moved, offline, pinged, real, report, series,
+    simulated,
+};
 
 /// The token that is let in.
 pub(crate) const TOKEN: &str = "secret-of-the-test";
@@ -96,9 +99,13 @@ fn say(method: &Method, path: &str, query: &str, body: &[u8], times: usize) -> (
         ("GET", ["calls"]) => ok(json!([call("Device.IP.Diagnostics.IPPing()", "running", "2 of 3: 2 answered"), failed()])),
         ("GET", ["calls", CALL]) if times == 1 => ok(call("Device.IP.Diagnostics.IPPing()", "accepted", "")),
         ("GET", ["calls", CALL]) => ok(pinged()),
+        ("GET", ["calls", LOST]) => (502, "<html>a proxy speaks</html>".to_owned()),
+        ("GET", ["calls", BROKEN]) if times == 1 => ok(broken(call("Device.IP.Diagnostics.IPPing()", "accepted", ""))),
+        ("GET", ["calls", BROKEN]) => ok(broken(pinged())),
         ("GET", ["calls", "ffff456789abcdef0123456789abcdef"]) => ok(failed()),
         ("GET", ["calls", id]) => refusal(404, "not-found", &format!("there is no call {id}")),
         ("POST", ["calls", CALL, "cancel"]) => ok(call("Device.IP.Diagnostics.IPPing()", "running", "2 of 3")),
+        ("GET", ["events"]) if query.contains(BROKEN) => (200, events(&[])),
         ("GET", ["events"]) if query.contains("box=") && times > 1 => refusal(401, "unauthorized", "the token was withdrawn"),
         ("GET", ["events"]) if query.contains("box=") => (
             200,

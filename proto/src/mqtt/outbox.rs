@@ -1,4 +1,5 @@
 //! What has been taken for sending and is not yet surely sent. It outlives every connection and every session of the broker.
+#![allow(clippy::disallowed_methods, reason = "the real link lives in real time")]
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! Connecting: sessions, subscriptions, back-off, the Will, CONNACK, silence.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
 //! What is sent: kept until it is acknowledged, bounded, refused when it must be.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
 //! The simulator's clock: real time for a demo, counted time for tests.
+#![allow(clippy::disallowed_methods, reason = "this is the clock of simulated boxes")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -29,6 +29,7 @@ fn a_call_on_a_box_that_is_away() {
         first queued the box is offline; held until it is back or the deadline passes
         second queued the box is offline; held until it is back or the deadline passes
         os::00005E-A online run r1, catalogue known
+        os::00005E-A is ready
         first sent
         second sent
         > os::00005E-A Operate Device.Ping() X_LINE3_Actor=ann X_LINE3_CallId=first X_LINE3_Deadline=30000 X_LINE3_Reason=T-1

@@ -55,6 +55,7 @@ fn the_same_run_is_not_met_again_and_another_is() {
         os::00005E-A offline run r1, catalogue known
         log: os::00005E-A is offline: power
         os::00005E-A online run r1, catalogue known
+        os::00005E-A is ready
         os::00005E-A online run r2, catalogue known
         > os::00005E-A Get Device.LocalAgent.X_LINE3_RunID Device.LocalAgent.X_LINE3_BootID Device.LocalAgent.X_LINE3_CatalogueDigest Device.DeviceInfo. Device.LocalAgent.Subscription.*. Device.LocalAgent.Controller.*.
     "#]]

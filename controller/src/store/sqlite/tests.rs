@@ -1,4 +1,5 @@
 //! What is SQLite's own: the file and what can be wrong with it.
+#![allow(clippy::disallowed_methods, reason = "tests do what the code may not")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::{Seek, SeekFrom, Write};

@@ -1,181 +1,22 @@
 //! Two endpoints and a wire that loses, delays and doubles, in counted time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::collections::BTreeMap;
+mod bench;
+
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use line3_proto::backoff::Backoff;
-use line3_proto::endpoint::{Ask, CONNECTION, Endpoint, Input, MAX_WORKING, Output, Reply, Side};
+use line3_proto::endpoint::{Ask, CONNECTION, Input, MAX_WORKING, Output};
 use line3_proto::fault::code;
 use line3_proto::rng::Rng;
 use line3_proto::usp::{
     Get, GetResp, GetRespRequestedPathResult, GetSupportedProtocol, Msg, NotifyResp, Record, RecordType, Request, Response,
     SessionContextRecord,
 };
-use line3_proto::{EndpointId, Fault, Machine, Mono, Now, Publication, record};
+use line3_proto::{Fault, Machine, Publication, record};
 
-const BOX: &str = "proto::sim-1";
-const CONTROLLER: &str = "self::line3";
-
-fn id(text: &str) -> EndpointId {
-    EndpointId::parse(text).unwrap()
-}
-
-fn secs(secs: f64) -> Duration {
-    Duration::from_secs_f64(secs)
-}
-
-/// What becomes of a publication: it arrives after each of these times.
-type Fate = Vec<Duration>;
-
-struct Pair {
-    now: Duration,
-    controller: Endpoint,
-    agent: Endpoint,
-    /// By arrival.
-    wire: BTreeMap<(Duration, u64), Publication>,
-    sent: u64,
-    /// Decides by the number of a publication.
-    fate: Box<dyn FnMut(u64) -> Fate>,
-    /// Whether the box answers at once.
-    answers: bool,
-    /// Requests that the box has not answered.
-    open: Vec<Reply>,
-    said: Vec<String>,
-    /// How often the box was asked, by what it was asked, and how the questions ended.
-    asked: BTreeMap<String, u32>,
-    ended: BTreeMap<u64, Vec<&'static str>>,
-}
-
-impl Pair {
-    fn new(fate: impl FnMut(u64) -> Fate + 'static) -> Self {
-        Self {
-            now: Duration::ZERO,
-            controller: Endpoint::new(id(CONTROLLER), Side::Controller { instance: "1".to_owned() }, "run", 7),
-            agent: Endpoint::new(id(BOX), Side::Agent, "box", 8),
-            wire: BTreeMap::new(),
-            sent: 0,
-            fate: Box::new(fate),
-            answers: true,
-            open: Vec::new(),
-            said: Vec::new(),
-            asked: BTreeMap::new(),
-            ended: BTreeMap::new(),
-        }
-    }
-
-    fn calm() -> Self {
-        Self::new(|_| vec![secs(0.1)])
-    }
-
-    fn now(&self) -> Now {
-        Now { mono: Mono(self.now), ..Now::default() }
-    }
-
-    fn say(&mut self, text: &str) {
-        self.said.push(format!("{:.1}s {text}\n", self.now.as_secs_f64()));
-    }
-
-    fn take(&mut self) -> String {
-        std::mem::take(&mut self.said).concat()
-    }
-
-    /// The controller asks, again and again if `again`.
-    fn ask(&mut self, tag: u64, expires: Option<f64>, again: bool) {
-        let ask = Ask {
-            tag,
-            to: id(BOX),
-            topic: format!("usp/agent/{BOX}"),
-            request: Request::Get(Get { param_paths: vec![tag.to_string()], max_depth: 0 }),
-            answered: true,
-            expires: expires.map(secs),
-            again: again.then_some(Backoff::NOTIFY),
-        };
-        self.controller(Input::Ask(ask));
-    }
-
-    fn controller(&mut self, input: Input) {
-        let now = self.now();
-        self.controller.handle(now, input);
-        self.settle();
-    }
-
-    fn agent(&mut self, input: Input) {
-        let now = self.now();
-        self.agent.handle(now, input);
-        self.settle();
-    }
-
-    fn settle(&mut self) {
-        loop {
-            if let Some(output) = self.controller.poll() {
-                self.carry_out("line3", output);
-            } else if let Some(output) = self.agent.poll() {
-                self.carry_out("box", output);
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn carry_out(&mut self, who: &'static str, output: Output) {
-        match output {
-            Output::Publish(publication) => {
-                self.sent += 1;
-                let fate = (self.fate)(self.sent);
-                self.say(&format!("{who} sends{}", if fate.is_empty() { ", lost" } else { "" }));
-                for (copy, delay) in fate.into_iter().enumerate() {
-                    self.wire.insert((self.now + delay, self.sent * 10 + copy as u64), publication.clone());
-                }
-            }
-            Output::Asked { reply, request, .. } => {
-                let Request::Get(get) = request else { panic!("{request:?}") };
-                self.say(&format!("{who} is asked {}", get.param_paths[0]));
-                *self.asked.entry(get.param_paths[0].clone()).or_default() += 1;
-                if self.answers {
-                    let now = self.now();
-                    self.agent.handle(now, Input::Answer(reply, Ok(Response::GetResp(GetResp::default()))));
-                } else {
-                    self.open.push(reply);
-                }
-            }
-            Output::Answered { tag, answer, .. } => {
-                self.ended.entry(tag).or_default().push("answered");
-                let text = answer.map_or_else(|refusal| refusal.fault.to_string(), |_| "yes".to_owned());
-                self.say(&format!("{who} hears of {tag}: {text}"));
-            }
-            Output::Unanswered { tag, .. } => {
-                self.ended.entry(tag).or_default().push("unanswered");
-                self.say(&format!("{who} gives up {tag}"));
-            }
-            Output::Connected { from, connection, topic } => self.say(&format!("{who}: {from} is there {connection:?} {topic:?}")),
-            Output::Disconnected { from, connection, reason } => self.say(&format!("{who}: {from} goes {connection:?} {reason}")),
-            Output::Ignored { topic, why } => self.say(&format!("{who} ignores on {topic}: {why}")),
-        }
-    }
-
-    fn until(&mut self, end: f64) {
-        self.settle();
-        loop {
-            let arrival = self.wire.keys().next().map(|(at, _)| *at);
-            let deadlines = [self.controller.deadline(), self.agent.deadline()].into_iter().flatten().map(|deadline| deadline.0);
-            let Some(next) = deadlines.chain(arrival).min().filter(|next| *next <= secs(end)) else { break };
-            self.now = self.now.max(next);
-            let now = self.now();
-            while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
-                let publication = entry.remove();
-                let to = if publication.topic.starts_with("usp/agent/") { &mut self.agent } else { &mut self.controller };
-                to.handle(now, Input::Received(publication));
-                self.settle();
-            }
-            self.controller.handle(now, Input::Tick);
-            self.agent.handle(now, Input::Tick);
-            self.settle();
-        }
-        self.now = secs(end);
-    }
-}
+use bench::{BOX, CONTROLLER, Pair, id, secs};
 
 #[track_caller]
 fn check(mut pair: Pair, ask: impl FnOnce(&mut Pair), end: f64, expected: &Expect) {
