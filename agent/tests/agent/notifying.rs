@@ -53,7 +53,7 @@ fn the_controllers_own_settings_rule_the_ranges() {
             1s > Notify s answer wanted: OperationComplete Device.X_LINE3_Test.Work() key= Data= (for 30s)
             8.090s > Notify s answer wanted: OperationComplete Device.X_LINE3_Test.Work() key= Data= (for 22.909433562s)
             21.423s > Notify s answer wanted: OperationComplete Device.X_LINE3_Test.Work() key= Data= (for 9.576201728s)
-            31s log self::line3 did not answer a notification in time; it was dropped
+            36s log self::line3 did not answer a notification in time; it was dropped
         "#]],
     );
 }
@@ -83,7 +83,7 @@ fn it_expires_while_the_link_is_down_too() {
         &format!("0s down broken\n1s {WORK}\n500s up\n501s end"),
         &expect![[r#"
             0s log broken
-            31s log self::line3 did not answer a notification in time; it was dropped
+            36s log self::line3 did not answer a notification in time; it was dropped
             500s log connected to the broker
             500s > connect RUN.2 usp/agent/proto::sim-1
         "#]],
