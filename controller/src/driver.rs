@@ -16,9 +16,9 @@ use crate::board::Board;
 use crate::clock::{Clock, wall};
 use crate::desk::{Desk, view_of};
 use crate::fleet::{Call, Fleet, Input, Output, Step};
-use crate::keeper::{Keeper, Stopping};
+use crate::keeper::{Keeper, Kept, Stopping};
 use crate::rights::Role;
-use crate::store::BoxRow;
+use crate::store::{BoxRow, CallState, StoreError};
 use crate::views::Event;
 
 /// How long closing the link may take.
@@ -178,26 +178,33 @@ async fn propose(desk: Desk, call: Call) {
 /// Keeps a step of a call, then shows it.
 async fn keep_step(office: &Office, step: Step) -> Result<(), Stopping> {
     let board = Arc::clone(&office.board);
-    office
-        .keeper
-        .post(move |kept| {
-            let (at, Step { call, state, result, words, .. }) = (wall(), step);
-            board.put_words(&call, Some(words.as_str()).filter(|words| !words.is_empty() && !state.is_final()));
-            let result = result.and_then(|result| serde_json::to_string(&result).ok());
-            let error = Some(words.as_str()).filter(|words| state.is_final() && !words.is_empty());
-            let kept_step = kept.store.update_call(&call, state, at, result.as_deref(), error);
-            if let Err(error) = kept_step {
-                tracing::error!("call {call} is {} and that could not be kept: {error}", state.word());
-            }
-            if state.is_final()
-                && let Err(error) = kept.audit.outcome(&mut *kept.store, at, &call, state, &words)
-            {
-                tracing::error!("the end of call {call} could not be written to the audit log: {error}");
-            }
-            if let Ok(Some(row)) = kept.store.call(&call) {
-                let words = board.words_of(&call);
-                board.tell(Event::Call { call: Box::new(view_of(&row, words)) });
-            }
-        })
-        .await
+    let sends = step.state == CallState::Sent;
+    let job = move |kept: &mut Kept| write_step(kept, &board, step);
+    // What is sent stands as sent in the store before it goes out: so a call that is found queued after a crash never ran.
+    if sends { office.keeper.run(job).await } else { office.keeper.post(job).await }
+}
+
+fn write_step(kept: &mut Kept, board: &Board, step: Step) {
+    let (at, Step { call, state, result, words, .. }) = (wall(), step);
+    board.put_words(&call, Some(words.as_str()).filter(|words| !words.is_empty() && !state.is_final()));
+    let result = result.and_then(|result| serde_json::to_string(&result).ok());
+    let error = Some(words.as_str()).filter(|words| state.is_final() && !words.is_empty());
+    let mut written = kept.store.update_call(&call, state, at, result.as_deref(), error);
+    if let Err(StoreError::TooLarge { .. }) = written {
+        // How it ended counts more than what it gave.
+        let words = format!("the result is too large to be kept; ask for less at a time. {words}");
+        written = kept.store.update_call(&call, state, at, None, Some(words.trim_end()));
+    }
+    if let Err(error) = written {
+        tracing::error!("call {call} is {} and that could not be kept: {error}", state.word());
+    }
+    if state.is_final()
+        && let Err(error) = kept.audit.outcome(&mut *kept.store, at, &call, state, &words)
+    {
+        tracing::error!("the end of call {call} could not be written to the audit log: {error}");
+    }
+    if let Ok(Some(row)) = kept.store.call(&call) {
+        let words = board.words_of(&call);
+        board.tell(Event::Call { call: Box::new(view_of(&row, words)) });
+    }
 }
