@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use line3_proto::{EndpointId, Wall};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::fleet::{Order, Outcome};
@@ -56,14 +55,13 @@ pub struct CallRequest {
     #[serde(rename = "box")]
     pub box_name: String,
     /// What: `kind` is `get`, `getInstances`, `getSupported`, `operate`, `add`, `set` or `delete`, the rest as the kind needs:
-    /// `{"kind": "get", "paths": ["Device.DeviceInfo."], "max_depth": 0}`,
-    /// `{"kind": "getInstances", "paths": ["Device.IP.Interface."], "first_level_only": true}`,
+    /// `{"kind": "get", "paths": ["Device.DeviceInfo."], "maxDepth": 0}`,
+    /// `{"kind": "getInstances", "paths": ["Device.IP.Interface."], "firstLevelOnly": true}`,
     /// `{"kind": "getSupported", "paths": ["Device."]}`,
     /// `{"kind": "operate", "command": "IPPing()", "args": {"Host": "192.0.2.1"}}`,
     /// `{"kind": "add", "table": "Device.X.", "values": {}}`, `{"kind": "set", "object": "Device.X.1.", "values": {"Enable": "true"}}`,
     /// `{"kind": "delete", "paths": ["Device.X.1."]}`.
     #[schema(value_type = Object, example = json!({"kind": "get", "paths": ["Device.DeviceInfo."]}))]
-    #[serde(deserialize_with = "whole_order")]
     pub order: Order,
     /// Why: a ticket's number. Looking (Get, GetInstances, GetSupported) needs none.
     #[serde(default)]
@@ -74,15 +72,6 @@ pub struct CallRequest {
     /// Whether it waits for a box that is offline, until its deadline.
     #[serde(default)]
     pub wait: bool,
-}
-
-/// Reads an order, and refuses what it would pass over: a misspelt word must not be lost in silence.
-fn whole_order<'de, D: Deserializer<'de>>(from: D) -> Result<Order, D::Error> {
-    let said = serde_json::Value::deserialize(from)?;
-    let order: Order = serde_json::from_value(said.clone()).map_err(D::Error::custom)?;
-    let heard = serde_json::to_value(&order).map_err(D::Error::custom)?;
-    let lost = said.as_object().and_then(|said| said.keys().find(|name| heard.get(name).is_none()));
-    lost.map_or(Ok(order), |name| Err(D::Error::custom(format!("unknown field `{name}` in an order of this kind"))))
 }
 
 /// A call.

@@ -196,7 +196,7 @@ fn what_is_asked_of_the_server() {
     ask("audit --from 5 --limit 2");
     ask("series a/b c --from 2026-01-01 --to 2026-01-02");
     expect![[r#"
-        GET /api/boxes?text=lyon&model=TV&online=false&simulated=false&label=city%3DLyon
+        GET /api/boxes?q=lyon&model=TV&online=false&simulated=false&label=city%3DLyon
         GET /api/boxes?online=true&simulated=true&label=a%3Db
         POST /api/calls {
           "box": "os::00256D-77",

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is wanted of a box.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind", deny_unknown_fields)]
 pub enum Order {
     /// Values of parameters.
     Get {

@@ -51,7 +51,7 @@ async fn an_order_that_makes_no_sense_goes_nowhere() {
             post(operate("SN-0", "Reboot", "T-1")),
             look(json!({"deadline": 999})),
             look(json!({"dead_line": 1000})),
-            look(json!({"order": {"kind": "get", "paths": ["Device."], "maxDepth": 1}})),
+            look(json!({"order": {"kind": "get", "paths": ["Device."], "maxDepths": 1}})),
             look(json!({"order": {"kind": "explode"}})),
             look(json!({"order": "get"})),
             look(json!({"reason": "x".repeat(201)})),
@@ -66,9 +66,9 @@ async fn an_order_that_makes_no_sense_goes_nowhere() {
         404 no-such-box: no box "SN-0"; `line3 boxes` lists those that were heard of
         400 bad-request: the deadline takes 1000 to 86400000 ms, not 999
         400 bad-request: POST /api/calls: the body does not fit: dead_line: unknown field `dead_line`, expected one of `box`, `order`, `reason`, `deadline`, `wait` at line 1 column 26
-        400 bad-request: POST /api/calls: the body does not fit: order: unknown field `maxDepth` in an order of this kind at line 1 column 71
-        400 bad-request: POST /api/calls: the body does not fit: order: unknown variant `explode`, expected one of `get`, `getInstances`, `getSupported`, `operate`, `add`, `set`, `delete` at line 1 column 42
-        400 bad-request: POST /api/calls: the body does not fit: order: invalid type: string "get", expected internally tagged enum Order at line 1 column 29
+        400 bad-request: POST /api/calls: the body does not fit: order: unknown field `maxDepths`, expected `paths` or `maxDepth` at line 1 column 72
+        400 bad-request: POST /api/calls: the body does not fit: order.kind: unknown variant `explode`, expected one of `get`, `getInstances`, `getSupported`, `operate`, `add`, `set`, `delete` at line 1 column 40
+        400 bad-request: POST /api/calls: the body does not fit: order: invalid type: string "get", expected internally tagged enum Order at line 1 column 28
         400 bad-request: the reason must be 1 to 200 printable characters: say why this is done, e.g. the ticket's number
         400 bad-request: POST /api/calls: the body does not fit: box: invalid type: integer `7`, expected a string at line 1 column 8
     "#]].assert_eq(&said);

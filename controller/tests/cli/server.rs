@@ -81,7 +81,7 @@ fn say(method: &Method, path: &str, query: &str, body: &[u8], times: usize) -> (
     let parts: Vec<&str> = path.trim_start_matches("/api/").split('/').collect();
     match (method.as_str(), parts.as_slice()) {
         ("GET", ["me"]) => ok(json!({ "name": "anna", "role": "repair", "version": "0.1.0" })),
-        ("GET", ["boxes"]) if query.contains("text=nothing") => ok(json!([])),
+        ("GET", ["boxes"]) if query.contains("q=nothing") => ok(json!([])),
         ("GET", ["boxes"]) => ok(json!([real(), offline(), hostile(), simulated()])),
         ("GET", ["boxes", "os::00256D-77"]) => ok(real()),
         ("GET", ["boxes", "os::00256D-88"]) => ok(offline()),
