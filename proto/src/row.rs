@@ -303,7 +303,7 @@ impl<R: Row> FieldType for Rows<R> {
     }
 }
 
-/// Typed, documented, named values; made by [`row!`](crate::row).
+/// Typed, documented, named values; made by [`row!`](macro@crate::row).
 pub trait Row: Sized {
     /// Its fields, in order.
     const FIELDS: &'static [Field];

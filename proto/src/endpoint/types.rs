@@ -111,7 +111,7 @@ pub enum Output {
     Connected {
         /// Who.
         from: EndpointId,
-        /// Its connection: the [`CONNECTION`] property.
+        /// Its connection: the [`CONNECTION`](super::CONNECTION) property.
         connection: Option<String>,
         /// Where it listens.
         topic: Option<String>,
@@ -120,7 +120,7 @@ pub enum Output {
     Disconnected {
         /// Who.
         from: EndpointId,
-        /// Its connection: the [`CONNECTION`] property.
+        /// Its connection: the [`CONNECTION`](super::CONNECTION) property.
         connection: Option<String>,
         /// Why.
         reason: String,
