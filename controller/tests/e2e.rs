@@ -10,7 +10,7 @@ use line3_controller::clock::wall;
 use line3_controller::fleet::Order;
 use line3_controller::store::CallState;
 use line3_proto::Wall;
-use world::{BOX, Kind, World, id, output, value};
+use world::{BOX, Kind, World, agent_process, id, output, value};
 
 macro_rules! over_both_brokers {
     ($($check:ident)*) => {
@@ -28,6 +28,7 @@ over_both_brokers! {
     presence_follows_the_process
     a_reboot_ends_by_the_boot_that_follows
     reports_of_a_gap_arrive_whole
+    a_fleet_comes_back_after_an_outage
 }
 
 fn meminfo(name: &str) -> u64 {
@@ -165,5 +166,49 @@ async fn reports_of_a_gap_arrive_whole(kind: Kind) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!(made > 4, "reports were made in the gap");
+    world.stop_server().await;
+}
+
+/// Several boxes at once. `LINE3_OUTAGE=30` makes the outage longer than the few seconds that a test run has for it.
+async fn a_fleet_comes_back_after_an_outage(kind: Kind) {
+    const BOXES: usize = 12;
+    let outage = std::env::var("LINE3_OUTAGE").ok().and_then(|secs| secs.parse().ok()).unwrap_or(3);
+    let mut world = World::new(kind).await;
+    let ids: Vec<_> = (0..BOXES).map(|n| id(&format!("os::00256D-FLEET{n}"))).collect();
+    let mut agents: Vec<_> = ids.iter().map(|id| agent_process(&world.box_files(id))).collect();
+    let online = |world: &World| world.server().desk.board().boxes_where(|view| view.online && view.ready).len();
+    let until = Instant::now() + Duration::from_secs(60);
+    while online(&world) < BOXES {
+        assert!(Instant::now() < until, "{} of {BOXES} boxes came", online(&world));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let before = wall();
+    world.stop_broker().await;
+    tokio::time::sleep(Duration::from_secs(outage)).await;
+    world.bring_broker_back().await;
+    let (back, start) = (wall(), Instant::now());
+    let fresh = |world: &World| world.server().desk.board().boxes_where(|view| view.online && view.ready && view.reported > Some(back)).len();
+    while fresh(&world) < BOXES {
+        assert!(start.elapsed() < Duration::from_secs(120), "{} of {BOXES} boxes came back", fresh(&world));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    println!("{kind:?}: after {outage} s without a broker all {BOXES} boxes are back and reporting in {:?}", start.elapsed());
+    for id in &ids {
+        let desk = &world.server().desk;
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let series = desk.series(id, "Device.DeviceInfo.UpTime", Wall(0), Wall(wall().0 + 60_000)).await.unwrap();
+            // What was made in the gap is placed in the gap, though it came late.
+            let in_the_gap = series.points.iter().filter(|point| point.at > before && point.at < back).count();
+            if series.gaps.is_empty() && in_the_gap as u64 + 2 >= outage {
+                break;
+            }
+            assert!(Instant::now() < until, "{id}: {in_the_gap} reports of {outage} s, missing {:?}", series.gaps);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    for agent in agents.drain(..) {
+        world::end(Some(agent));
+    }
     world.stop_server().await;
 }
