@@ -113,12 +113,12 @@ pub enum BrokerError {
     #[error("cannot listen on {0}: another program does already. Stop it (`ss -ltnp` names it) or choose another port")]
     PortBusy(SocketAddr),
     /// The address cannot be listened on.
-    #[error("cannot listen on {listen}: {source}. Choose an address of this machine and a port from 1024 on")]
+    #[error("cannot listen on {listen}: {cause}. Choose an address of this machine and a port from 1024 on")]
     Listen {
         /// The address.
         listen: SocketAddr,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A certificate, key or CRL cannot be used.
     #[error("cannot use {what}: {why}. Give it as PEM, or issue it anew")]
@@ -169,11 +169,11 @@ impl Broker {
     pub async fn start(config: BrokerConfig, ingest: Option<Arc<dyn Ingest>>) -> Result<Self, BrokerError> {
         let BrokerConfig { listen, tls, limits, hold_boxes } = config;
         let tls = Arc::new(Tls::new(&tls)?);
-        let listener = TcpListener::bind(listen).await.map_err(|source| match source.kind() {
+        let listener = TcpListener::bind(listen).await.map_err(|cause| match cause.kind() {
             io::ErrorKind::AddrInUse => BrokerError::PortBusy(listen),
-            _ => BrokerError::Listen { listen, source },
+            _ => BrokerError::Listen { listen, cause },
         })?;
-        let local_addr = listener.local_addr().map_err(|source| BrokerError::Listen { listen, source })?;
+        let local_addr = listener.local_addr().map_err(|cause| BrokerError::Listen { listen, cause })?;
         let engine = Engine::start(&limits, ingest).await?;
         let (tls, current_tls) = watch::channel(tls);
         let (boxes_admitted, admitted) = watch::channel(!hold_boxes);

@@ -82,20 +82,20 @@ impl Default for EmbeddedBroker {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is no such TOML.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Toml {
         /// The file.
         path: PathBuf,
         /// What, and where.
-        source: Box<toml::de::Error>,
+        cause: Box<toml::de::Error>,
     },
     /// A value makes no sense.
     #[error("{path}: {what}")]
@@ -110,13 +110,13 @@ pub enum ConfigError {
 impl Config {
     /// Reads a configuration file and checks it.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
         Self::parse(&text, path)
     }
 
     /// Reads a configuration and checks it; `path` is where it came from, for the error.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|source| ConfigError::Toml { path: path.to_owned(), source: Box::new(source) })?;
+        let config: Self = toml::from_str(text).map_err(|cause| ConfigError::Toml { path: path.to_owned(), cause: Box::new(cause) })?;
         let bad = |what: String| Err(ConfigError::Value { path: path.to_owned(), what });
         let word = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if !word(&config.instance) {

@@ -67,14 +67,14 @@ pub enum PkiError {
         file: &'static str,
     },
     /// A file cannot be read, written or made.
-    #[error("cannot {action} {}: {source}. Check the directory's owner, its permissions and the free space", path.display())]
+    #[error("cannot {action} {}: {cause}. Check the directory's owner, its permissions and the free space", path.display())]
     Io {
         /// What was tried: `read`, `write` or `create`.
         action: &'static str,
         /// On which file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A file is there and is not what it should be.
     #[error("{} is damaged: {why}. Restore it from its backup", path.display())]
@@ -97,12 +97,12 @@ pub enum PkiError {
         path: PathBuf,
     },
     /// A certificate could not be made.
-    #[error("cannot make the certificate of {what}: {source}")]
+    #[error("cannot make the certificate of {what}: {cause}")]
     Signing {
         /// Whose.
         what: String,
         /// What the library said.
-        source: rcgen::Error,
+        cause: rcgen::Error,
     },
 }
 
@@ -240,7 +240,7 @@ impl Pki {
 
 impl Authority {
     fn create(dir: &Path, files: &Files) -> Result<Self, PkiError> {
-        let signing = |source| PkiError::Signing { what: files.name.to_owned(), source };
+        let signing = |cause| PkiError::Signing { what: files.name.to_owned(), cause };
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(signing)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = Default::default();
@@ -257,7 +257,7 @@ impl Authority {
     fn open(dir: &Path, files: &Files) -> Result<Self, PkiError> {
         let read = |file: &'static str| {
             files::read(&dir.join(file)).map_err(|error| match error {
-                PkiError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => PkiError::Missing { dir: dir.to_owned(), file },
+                PkiError::Io { cause, .. } if cause.kind() == io::ErrorKind::NotFound => PkiError::Missing { dir: dir.to_owned(), file },
                 other => other,
             })
         };
@@ -274,13 +274,13 @@ impl Authority {
 
     fn issue_client(&self, id: &EndpointId) -> Result<Issued, PkiError> {
         let urn = format!("{ID_URN}{id}");
-        let uri = urn.as_str().try_into().map_err(|source| PkiError::Signing { what: id.to_string(), source })?;
+        let uri = urn.as_str().try_into().map_err(|cause| PkiError::Signing { what: id.to_string(), cause })?;
         self.issue(id.as_str(), vec![SanType::URI(uri)], ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     /// One purpose a certificate: a box's key cannot play the broker, the broker's cannot play a box.
     fn issue(&self, name: &str, alternatives: Vec<SanType>, purpose: ExtendedKeyUsagePurpose) -> Result<Issued, PkiError> {
-        let signing = |source| PkiError::Signing { what: name.to_owned(), source };
+        let signing = |cause| PkiError::Signing { what: name.to_owned(), cause };
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(signing)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = Default::default();

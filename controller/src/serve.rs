@@ -69,12 +69,12 @@ pub enum ServeError {
     #[error("the controller's certificate: {0}")]
     Tls(#[from] TlsError),
     /// The API's port.
-    #[error("the API cannot listen on {listen}: {source}{hint}")]
+    #[error("the API cannot listen on {listen}: {cause}{hint}")]
     Listen {
         /// Where.
         listen: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
         /// What to do.
         hint: &'static str,
     },
@@ -122,12 +122,12 @@ impl Server {
         let desk = Desk::new(keeper.clone(), Arc::clone(&board), inbox.clone());
         let telemetry = Telemetry::open(keeper.clone(), Arc::clone(&board), inbox.clone());
         let (stop, stopping) = watch::channel(false);
-        let api_listener = TcpListener::bind(config.api_listen).await.map_err(|source| {
-            let hint = match source.kind() {
+        let api_listener = TcpListener::bind(config.api_listen).await.map_err(|cause| {
+            let hint = match cause.kind() {
                 std::io::ErrorKind::AddrInUse => "; another line3 runs there: stop it, or set api-listen in line3.toml",
                 _ => "",
             };
-            ServeError::Listen { listen: config.api_listen, source, hint }
+            ServeError::Listen { listen: config.api_listen, cause, hint }
         })?;
 
         let names: Vec<&str> = config.embedded_broker.names.iter().map(String::as_str).collect();
@@ -164,7 +164,7 @@ impl Server {
         };
 
         tasks.push(tokio::spawn(tidy(keeper.clone(), config.retention_days, stopping.clone())));
-        let api = api_listener.local_addr().map_err(|source| ServeError::Listen { listen: config.api_listen, source, hint: "" })?;
+        let api = api_listener.local_addr().map_err(|cause| ServeError::Listen { listen: config.api_listen, cause, hint: "" })?;
         let app = router(ApiState { desk: desk.clone(), engineers: Arc::new(engineers) });
         tasks.push(tokio::spawn(async move {
             if let Err(error) = axum::serve(api_listener, app).with_graceful_shutdown(stopped(stopping)).await {

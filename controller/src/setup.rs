@@ -28,12 +28,12 @@ pub struct Client {
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// A file or directory.
-    #[error("{path}: {source}{hint}")]
+    #[error("{path}: {cause}{hint}")]
     Io {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
         /// What to do.
         hint: &'static str,
     },
@@ -49,15 +49,15 @@ pub enum SetupError {
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> SetupError + '_ {
-    move |source| {
-        let hint = match source.kind() {
+    move |cause| {
+        let hint = match cause.kind() {
             io::ErrorKind::PermissionDenied => "; choose another directory with --data DIR",
             io::ErrorKind::StorageFull => "; free some space, or choose another directory with --data DIR",
             io::ErrorKind::ReadOnlyFilesystem => "; the file system is read-only: choose another directory with --data DIR",
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "; it is in the way: choose another directory with --data DIR",
             _ => "",
         };
-        SetupError::Io { path: path.to_owned(), source, hint }
+        SetupError::Io { path: path.to_owned(), cause, hint }
     }
 }
 

@@ -187,7 +187,8 @@ async fn a_fleet_comes_back_after_an_outage(kind: Kind) {
     tokio::time::sleep(Duration::from_secs(outage)).await;
     world.bring_broker_back().await;
     let (back, start) = (wall(), Instant::now());
-    let fresh = |world: &World| world.server().desk.board().boxes_where(|view| view.online && view.ready && view.reported > Some(back)).len();
+    let fresh =
+        |world: &World| world.server().desk.board().boxes_where(|view| view.online && view.ready && view.reported > Some(back)).len();
     while fresh(&world) < BOXES {
         assert!(start.elapsed() < Duration::from_secs(120), "{} of {BOXES} boxes came back", fresh(&world));
         tokio::time::sleep(Duration::from_millis(50)).await;

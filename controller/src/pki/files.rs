@@ -29,9 +29,9 @@ pub(super) fn read(path: &Path) -> Result<String, PkiError> {
 
 /// Writes a new file; one that exists is left alone, and an error.
 pub(super) fn create(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
-    write(path, text, mode).map_err(|source| match source.kind() {
+    write(path, text, mode).map_err(|cause| match cause.kind() {
         io::ErrorKind::AlreadyExists => PkiError::Exists { path: path.to_owned() },
-        _ => failed("write", path)(source),
+        _ => failed("write", path)(cause),
     })
 }
 
@@ -56,5 +56,5 @@ fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PkiError {
     let path = path.to_owned();
-    move |source| PkiError::Io { action, path, source }
+    move |cause| PkiError::Io { action, path, cause }
 }
