@@ -134,6 +134,12 @@ async fn a_reboot_ends_by_the_boot_that_follows(kind: Kind) {
     assert_eq!(reboot.state, CallState::Succeeded, "{}", reboot.words);
     assert!(reboot.words.contains("restart-agent"), "what was not the box is not called so: {:?}", reboot.words);
     world.until("of another run", |view| view.online && view.ready && view.run_id.is_some() && view.run_id != run).await;
+    // The same Operate, delivered twice more: it is answered from the journal, and nothing restarts.
+    let second = world.view().unwrap().run_id;
+    let answers = world.deliver_again(&reboot.id, "Device.Reboot()", 2).await;
+    assert_eq!(answers, ["done", "done"], "a repeat is answered by what is recorded");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.view().unwrap().run_id, second, "it did not run again");
     assert_eq!(
         world.run("Device.IP.Diagnostics.IPPing()", &[("Host", "127.0.0.1"), ("NumberOfRepetitions", "1")]).await.state,
         CallState::Succeeded

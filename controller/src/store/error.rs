@@ -52,14 +52,14 @@ pub enum StoreError {
         place: String,
     },
     /// Anything else that the database said.
-    #[error("{place}: {doing} failed: {source}")]
+    #[error("{place}: {doing} failed: {cause}")]
     Failed {
         /// Which file or database.
         place: String,
         /// What was being done.
         doing: &'static str,
         /// What the database said.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// A final state never changes.
     #[error("call {call} has ended as {}; its state cannot change any more, write late evidence to the audit log", .state.word())]

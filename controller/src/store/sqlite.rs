@@ -96,7 +96,7 @@ impl Trouble {
                 }
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { place, why: error.to_string() },
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { place },
-                _ => StoreError::Failed { place, doing, source: error.into() },
+                _ => StoreError::Failed { place, doing, cause: error.into() },
             },
             Self::Damaged(why) => StoreError::Corrupt { place, why },
             Self::Io(error) => match error.kind() {
@@ -104,7 +104,7 @@ impl Trouble {
                 ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotFound => {
                     StoreError::ReadOnly { place, why: error.to_string() }
                 }
-                _ => StoreError::Failed { place, doing, source: error.into() },
+                _ => StoreError::Failed { place, doing, cause: error.into() },
             },
             Self::Foreign => StoreError::Foreign { place },
             Self::Newer { found, known } => StoreError::Newer { place, found, known },

@@ -16,7 +16,12 @@ use line3_controller::rights::Role;
 use line3_controller::serve::Server;
 use line3_controller::setup::prepare;
 use line3_controller::views::{BoxView, CallRequest, CallView};
-use line3_proto::EndpointId;
+use line3_proto::link::{Link, LinkEvent};
+use line3_proto::mqtt::{MqttConfig, MqttLink, client_tls};
+use line3_proto::record::{Content, open, seal};
+use line3_proto::topic::{reply_filter, reply_topic};
+use line3_proto::usp::{Msg, MsgContent, Operate, OperateRespOperationResp, Request, Response};
+use line3_proto::{EndpointId, Publication, QoS, Topic};
 use tempfile::TempDir;
 
 /// Which broker.
@@ -186,6 +191,46 @@ impl World {
             view = desk.call_view(&view.id).await.unwrap();
         }
         view
+    }
+
+    /// Sends the Operate of a call that was made before again, as a broker that delivers twice would, and gives the answers.
+    pub(crate) async fn deliver_again(&self, call: &str, command: &str, times: usize) -> Vec<&'static str> {
+        let me = &self.config.id;
+        let issued = self.pki.issue_controller(me).unwrap();
+        let port = if self.kind == Kind::Embedded { self.boxes.port() } else { self.controllers.port() };
+        let mut config = MqttConfig::new("127.0.0.1", port, format!("{me}.again"), 7);
+        config.tls = Some(client_tls(self.pki.ca_pem().as_bytes(), issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap());
+        let mut link = MqttLink::new(config);
+        link.subscribe(&reply_filter(me, "again"), QoS::AtLeastOnce);
+        let mut answers = Vec::new();
+        for n in 0..times {
+            let input_args = [("X_LINE3_CallId".to_owned(), call.to_owned())].into();
+            let operate = Operate { command: command.to_owned(), command_key: call.to_owned(), send_resp: true, input_args };
+            let message = Msg::request(format!("again-{n}"), Request::Operate(operate));
+            let publication = Publication {
+                topic: Topic::Agent(id(BOX)).to_string(),
+                payload: seal(me, &id(BOX), &message),
+                response_topic: Some(reply_topic(me, "again", &id(BOX))),
+                content_type: Some("usp.msg".to_owned()),
+                ..Publication::default()
+            };
+            link.publish(n as u64, publication).unwrap();
+            let answer = tokio::time::timeout(Duration::from_secs(20), async {
+                loop {
+                    if let LinkEvent::Received(publication, _) = link.next().await {
+                        return publication;
+                    }
+                }
+            });
+            let Content::Message(message) = open(&answer.await.unwrap().payload, me).unwrap().content else { panic!("no message") };
+            let Some((_, MsgContent::Response(Response::OperateResp(response)))) = message.into_content() else { panic!("no OperateResp") };
+            answers.push(match response.operation_results[0].operation_resp {
+                Some(OperateRespOperationResp::ReqOutputArgs(_)) => "done",
+                Some(OperateRespOperationResp::ReqObjPath(_)) => "under way",
+                _ => "failed",
+            });
+        }
+        answers
     }
 
     pub(crate) async fn get(&self, path: &str) -> CallView {
