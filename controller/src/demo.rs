@@ -95,6 +95,12 @@ fn say(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Says a line in the place of one that is still moving.
+fn say_over(line: &str) {
+    let clear = if std::io::stdout().is_terminal() { "\r\x1b[2K" } else { "" };
+    say(&format!("{clear}{line}\n"));
+}
+
 /// Waits until the boxes are there, and shows how many are.
 async fn gather(server: &Server, wanted: usize) {
     let terminal = std::io::stdout().is_terminal();
@@ -106,7 +112,7 @@ async fn gather(server: &Server, wanted: usize) {
         }
         if ready >= wanted || tokio::time::Instant::now() >= until {
             let rest = if ready < wanted { " so far; the others follow" } else { "" };
-            say(&format!("{}  boxes      {ready} of {wanted} connected{rest}\n", if terminal { "\r" } else { "" }));
+            say_over(&format!("  boxes      {ready} of {wanted} connected{rest}"));
             return;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -205,11 +211,11 @@ async fn supervise(config: PathBuf, mut halting: watch::Receiver<bool>) {
         };
         // Held apart, because waiting for a child closes what it has of it.
         let input = child.stdin.take();
-        say(&format!("  agent      pid {}: this machine\n", child.id().unwrap_or(0)));
+        say_over(&format!("  agent      pid {}: this machine", child.id().unwrap_or(0)));
         tokio::select! {
             ended = child.wait() => {
                 let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-                say(&format!("  agent      ended ({how}); started again in {} s\n", RESPAWN.as_secs()));
+                say_over(&format!("  agent      ended ({how}); started again in {} s", RESPAWN.as_secs()));
             }
             () = halted(&mut halting) => {
                 // Its standard input closes: the agent says good-bye.
