@@ -305,7 +305,10 @@ mod tests {
         assert_eq!(refused("[broker]\n\nport = \"1883\""), "line 3: broker.port takes a whole number from 0 to 65535, not a string");
         assert_eq!(refused("broker = { port = 65_536 }"), "line 1: broker.port takes a whole number from 0 to 65535, not 65536");
         assert_eq!(refused("report.retained = -1"), "line 1: report.retained takes a whole number from 0 to 4294967295, not -1");
-        assert_eq!(refused("[report]\nparameters = [\"Device.\", 3]"), "line 2: report.parameters takes a list of texts, not one with an integer");
+        assert_eq!(
+            refused("[report]\nparameters = [\"Device.\", 3]"),
+            "line 2: report.parameters takes a list of texts, not one with an integer"
+        );
         assert_eq!(refused("device = \"box\""), "line 1: unknown field `device`; it is a section: [device]");
         assert_eq!(refused("[broker.host]\nname = \"a\""), "line 1: broker.host takes a text, not a table");
         assert!(refused("controller = \"line 3\"").starts_with("line 1: controller takes an endpoint id: "));

@@ -1,6 +1,5 @@
 //! Add, Set and Delete: all of it on a draft of the settings, so that a request that may not be done in part changes nothing.
 
-
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::path::Path;

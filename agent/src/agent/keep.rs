@@ -1,6 +1,5 @@
 //! Changing the settings, and keeping those that outlive the agent.
 
-
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::row;
