@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use line3_proto::{EndpointId, Topic};
-use serde::Deserialize;
 
 use crate::settings::Settings;
 use crate::view::{Device, RebootMode};
 
+mod read;
+
 /// The configuration of an agent.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The agent's endpoint id. Empty: `os::<OUI>-<serial>` of `[device]`, else `uuid::<machine-id>`.
     pub endpoint_id: String,
@@ -31,8 +31,7 @@ pub struct Config {
 }
 
 /// The way to the broker.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Broker {
     /// Its host name or address; its certificate must be made out to it.
     pub host: String,
@@ -51,8 +50,7 @@ pub struct Broker {
 }
 
 /// Health reports.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub struct Report {
     /// How often, in seconds, 1 to 86400.
     pub interval: u32,
@@ -126,7 +124,7 @@ fn report_head() -> [String; 5] {
 impl Config {
     /// Reads a configuration and checks it.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)?;
+        let config = read::read(text)?;
         let in_range = |name: &str, value: u32, low: u32, high: u32| {
             if (low..=high).contains(&value) {
                 Ok(())
@@ -255,6 +253,42 @@ mod tests {
     }
 
     #[test]
+    fn every_field_is_read() {
+        let text = r#"
+            endpoint-id = "a"
+            controller = "self::b"
+            state-dir = "c"
+            root = "d"
+            reboot = "system"
+            report = { interval = 1, retained = 0x02, parameters = ["Device.A.", "Device.B"] }
+            [broker]
+            host = "e"
+            port = 3
+            ca = "f"
+            certificate = "g"
+            key = "h"
+            keep-alive = 4
+            session-expiry = 5
+            [device]
+            manufacturer = "i"
+            oui = "j"
+            model = "k"
+            product-class = "l"
+            serial-number = "m"
+            hardware-version = "n"
+            software-version = "o"
+        "#;
+        let Config { endpoint_id, controller, state_dir, root, reboot, broker, report, device } = read::read(text).expect("fine");
+        assert_eq!((endpoint_id.as_str(), controller.as_str(), reboot), ("a", "self::b", RebootMode::System));
+        assert_eq!([state_dir, root, broker.ca, broker.certificate, broker.key], ["c", "d", "f", "g", "h"].map(PathBuf::from));
+        assert_eq!((broker.host.as_str(), broker.port, broker.keep_alive, broker.session_expiry), ("e", 3, 4, 5));
+        assert_eq!((report.interval, report.retained, report.parameters.join(" ").as_str()), (1, 2, "Device.A. Device.B"));
+        let Device { manufacturer, oui, model, product_class, serial_number, hardware_version, software_version } = device;
+        let told = [manufacturer, oui, model, product_class, serial_number, hardware_version, software_version];
+        assert_eq!(told, ["i", "j", "k", "l", "m", "n", "o"]);
+    }
+
+    #[test]
     fn oui_and_serial_number_make_the_id() {
         let config = Config::parse("[device]\noui = \"00256D\"\nserial-number = \"A/1 2\"").expect("fine");
         assert_eq!(config.endpoint_id(None).expect("an id").as_str(), "os::00256D-A%2F1%202");
@@ -262,7 +296,22 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        assert!(refused("intervall = 3").contains("unknown field `intervall`"));
+        assert_eq!(
+            refused("[report]\nintervall = 3"),
+            "line 2: unknown field `report.intervall`; there are report.interval, report.retained, report.parameters"
+        );
+        assert!(refused("serial = 3").starts_with("line 1: unknown field `serial`; there are endpoint-id, controller, "));
+        assert!(refused("[broker]\nhost").contains("line 2, column 5"));
+        assert_eq!(refused("[broker]\n\nport = \"1883\""), "line 3: broker.port takes a whole number from 0 to 65535, not a string");
+        assert_eq!(refused("broker = { port = 65_536 }"), "line 1: broker.port takes a whole number from 0 to 65535, not 65536");
+        assert_eq!(refused("report.retained = -1"), "line 1: report.retained takes a whole number from 0 to 4294967295, not -1");
+        assert_eq!(
+            refused("[report]\nparameters = [\"Device.\", 3]"),
+            "line 2: report.parameters takes a list of texts, not one with an integer"
+        );
+        assert_eq!(refused("device = \"box\""), "line 1: unknown field `device`; it is a section: [device]");
+        assert_eq!(refused("[broker.host]\nname = \"a\""), "line 1: broker.host takes a text, not a table");
+        assert!(refused("controller = \"line 3\"").starts_with("line 1: controller takes an endpoint id: "));
         assert_eq!(refused("[report]\ninterval = 0"), "report.interval = 0: it takes 1 to 86400");
         assert!(refused("[broker]\nhost = \"broker.example\"").contains("without TLS"));
         assert_eq!(refused("[broker]\nca = \"ca.pem\""), "broker.certificate is missing; TLS needs ca, certificate and key");

@@ -37,8 +37,7 @@ pub struct Facts {
 }
 
 /// How the box introduces itself, where the configuration knows better than the kernel. Empty: unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     /// `Device.DeviceInfo.Manufacturer`.
     pub manufacturer: String,
@@ -57,8 +56,7 @@ pub struct Device {
 }
 
 /// What `Device.Reboot()` does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RebootMode {
     /// Restarts the box.
     System,

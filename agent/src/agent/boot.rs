@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use line3_proto::endpoint;
 use line3_proto::link::{Publication, Token};
-use line3_proto::row::Args;
+use line3_proto::row::{self, Args};
 use line3_proto::{Fault, Mono, Now};
 
 use super::journal::{self, Entry, Stage};
@@ -66,7 +66,7 @@ impl Agent {
             ("X_LINE3_BootID", boot_id),
             ("X_LINE3_RebootMode", self.facts.reboot.as_str().to_owned()),
         ];
-        let args = args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let args = row::map(args.map(|(name, value)| (name.to_owned(), value)));
         self.tell(now, &Happening::Event { path: BOOT.path, args });
     }
 

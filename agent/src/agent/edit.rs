@@ -1,11 +1,9 @@
 //! Add, Set and Delete: all of it on a draft of the settings, so that a request that may not be done in part changes nothing.
 
-use std::collections::BTreeMap;
-
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::path::Path;
-use line3_proto::row::{Access, Args};
+use line3_proto::row::{self, Access, Args};
 use line3_proto::usp::{
     Add, AddResp, AddRespOperStatus, AddRespOperationFailure, AddRespOperationStatus, AddRespOperationSuccess, AddRespParameterError,
     CreateObject, CreatedObjectResult, Delete, DeleteResp, DeleteRespOperStatus, DeleteRespOperationFailure, DeleteRespOperationStatus,
@@ -182,7 +180,7 @@ fn create(
             .into_iter()
             .map(|(param, fault)| AddRespParameterError { param, err_code: fault.code, err_msg: fault.text })
             .collect(),
-        unique_keys: keys.filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone()))).collect(),
+        unique_keys: row::map(keys.filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone())))),
     })
 }
 
@@ -250,8 +248,7 @@ fn update(
         let table = super::model::parent(place.path.trim_end_matches('.'));
         unique(def, draft, table, &place.path, &values).map_err(|fault| at_place(fault.into()))?;
         let set = |wish: &&Wish<'_>| !faults.iter().any(|(name, _)| name == wish.name);
-        let updated_params: BTreeMap<String, String> =
-            wishes.iter().filter(set).map(|wish| (wish.name.to_owned(), wish.value.to_owned())).collect();
+        let updated_params = row::map(wishes.iter().filter(set).map(|wish| (wish.name.to_owned(), wish.value.to_owned())));
         draft.instances.insert(place.path.clone(), values);
         results.push(UpdatedInstanceResult {
             affected_path: place.path,

@@ -6,6 +6,7 @@ use line3_proto::Fault;
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target};
 use line3_proto::record::MAX_RECORD;
+use line3_proto::row;
 use line3_proto::usp::{
     CurrInstance, Get, GetInstances, GetInstancesResp, GetInstancesRespRequestedPathResult, GetResp, GetRespRequestedPathResult,
     ResolvedPathResult,
@@ -91,7 +92,7 @@ fn levels_below(template: &str, depth: usize) -> usize {
 
 fn resolved(row: &Row) -> ResolvedPathResult {
     let known = row.values.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref().ok()?.clone())));
-    ResolvedPathResult { resolved_path: row.path.clone(), result_params: known.collect() }
+    ResolvedPathResult { resolved_path: row.path.clone(), result_params: row::map(known) }
 }
 
 fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<ResolvedPathResult>, Fault> {
@@ -105,7 +106,7 @@ fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<Resolv
         let rows = rows.as_ref().as_ref().map_err(|fault| Fault::new(code::VALUE_ABSENT, format!("{path}: {}", fault.text)))?;
         match rows.iter().find(|row| row.path == place.path).and_then(|row| row.value(name)) {
             Some(Ok(value)) => {
-                let result_params = BTreeMap::from([(name.to_owned(), value.clone())]);
+                let result_params = row::map([(name.to_owned(), value.clone())]);
                 results.push(ResolvedPathResult { resolved_path: place.path, result_params });
             }
             Some(Err(reason)) => absent = Some(Fault::new(code::VALUE_ABSENT, format!("{}{name}: {}", place.path, reason.0))),
@@ -166,7 +167,7 @@ fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result
 }
 
 /// The values of a row's unique keys.
-pub(crate) fn unique_keys(row: &Row, keys: &[&[&str]]) -> BTreeMap<String, String> {
+pub(crate) fn unique_keys(found: &Row, keys: &[&[&str]]) -> BTreeMap<String, String> {
     let names = keys.iter().flat_map(|key| key.iter());
-    names.filter_map(|name| Some(((*name).to_owned(), row.value(name)?.as_ref().ok()?.clone()))).collect()
+    row::map(names.filter_map(|name| Some(((*name).to_owned(), found.value(name)?.as_ref().ok()?.clone()))))
 }

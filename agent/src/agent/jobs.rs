@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use line3_proto::fault::code;
-use line3_proto::row::Args;
+use line3_proto::row::{self, Args};
 use line3_proto::{Fault, Mono, Now};
 
 use super::journal::{CallKey, Stage, ended};
@@ -213,7 +213,7 @@ impl Agent {
         }
         for (id, command_key, text) in said {
             let path = PROGRESS.path.replace("{i}", &id.to_string());
-            let args = Args::from([("CommandKey".to_owned(), command_key), ("Text".to_owned(), text)]);
+            let args = row::map([("CommandKey".to_owned(), command_key), ("Text".to_owned(), text)]);
             self.tell(now, &Happening::Event { path: &path, args });
         }
     }

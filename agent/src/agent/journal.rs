@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use line3_proto::fault::code;
-use line3_proto::row::Args;
+use line3_proto::row::{self, Args};
 use line3_proto::{Fault, catalogue};
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,7 @@ pub(crate) fn ended(result: &Result<Args, Fault>) -> Stage {
         left.is_some()
     };
     Stage::Ended(match result {
-        Ok(args) => Ok(args.iter().filter(|(name, value)| fits(name, value)).map(|(n, v)| (n.clone(), v.clone())).collect()),
+        Ok(args) => Ok(row::map(args.iter().filter(|(name, value)| fits(name, value)).map(|(n, v)| (n.clone(), v.clone())))),
         Err(fault) => Err((fault.code, fault.text.chars().take(MAX_RESULT / 4).collect())),
     })
 }

@@ -1,10 +1,8 @@
 //! Changing the settings, and keeping those that outlive the agent.
 
-use std::collections::BTreeMap;
-
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
-use line3_proto::row::Args;
+use line3_proto::row;
 use line3_proto::usp::Response;
 use line3_proto::{Fault, Now};
 
@@ -53,10 +51,10 @@ impl Agent {
 /// What of the settings outlives a restart: subscriptions that are to, and the highest number that one of them ever had.
 fn lasting(settings: &Settings, kept: &Settings) -> Settings {
     let persistent = settings.rows(TABLE).filter(|(_, args)| args.get("Persistent").is_some_and(|persistent| persistent == "true"));
-    let instances: BTreeMap<String, Args> = persistent.map(|(path, args)| (path.to_owned(), args.clone())).collect();
+    let instances = row::map(persistent.map(|(path, args)| (path.to_owned(), args.clone())));
     let number = |path: &String| path.trim_end_matches('.').rsplit('.').next()?.parse::<u32>().ok();
     let highest = instances.keys().filter_map(number).chain(kept.highest.get(TABLE).copied()).max();
-    Settings { highest: highest.map(|number| (TABLE.to_owned(), number)).into_iter().collect(), instances }
+    Settings { highest: row::map(highest.map(|number| (TABLE.to_owned(), number))), instances }
 }
 
 /// What was kept, or nothing with what is wrong with it.

@@ -75,7 +75,7 @@ impl<'a> Look<'a> {
             Source::Bare => Ok(Vec::new()),
         };
         if let Ok(rows) = &mut rows {
-            rows.sort_by(|a, b| a.numbers.cmp(&b.numbers));
+            rows.sort_unstable_by(|a, b| a.numbers.cmp(&b.numbers));
         }
         let rows = Rc::new(rows);
         self.read.insert(path, Rc::clone(&rows));

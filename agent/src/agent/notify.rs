@@ -182,8 +182,7 @@ impl Agent {
     /// Notes when each subscription ends, and removes those that have.
     pub(super) fn mind_time_to_live(&mut self, now: Now) {
         let time_to_live = |args: &Args| u64::read(args.get("TimeToLive")?).filter(|secs| *secs > 0);
-        let rows: BTreeMap<String, u64> =
-            self.settings.rows(TABLE).filter_map(|(path, args)| Some((path.to_owned(), time_to_live(args)?))).collect();
+        let rows = row::map(self.settings.rows(TABLE).filter_map(|(path, args)| Some((path.to_owned(), time_to_live(args)?))));
         // A TimeToLive that was set anew counts anew.
         self.endings.0.retain(|path, (secs, _)| rows.get(path) == Some(secs));
         for (path, secs) in rows {
