@@ -25,6 +25,7 @@ use world::{BOX, Kind, World, agent_process, end, id, value};
 
 const MALLORY: &str = "os::00256D-MALLORY";
 const CONTROLLER: &str = "self::line3";
+const FREE: &str = "Device.DeviceInfo.MemoryStatus.Free";
 const UP: &str = "Device.DeviceInfo.UpTime";
 
 macro_rules! over_both_brokers {
@@ -40,7 +41,7 @@ macro_rules! over_both_brokers {
 
 over_both_brokers! {
     a_box_whose_certificate_has_expired_is_told
-    two_boxes_of_one_name_are_told_and_one_alone_works
+    two_boxes_of_one_name_lose_nothing_and_one_alone_works
     garbage_hurts_nobody
 }
 
@@ -105,48 +106,52 @@ async fn a_box_whose_certificate_has_expired_is_told(kind: Kind) {
     world.stop_server().await;
 }
 
-async fn two_boxes_of_one_name_are_told_and_one_alone_works(kind: Kind) {
+async fn two_boxes_of_one_name_lose_nothing_and_one_alone_works(kind: Kind) {
     let mut world = World::new(kind).await;
     world.start_agent();
     world.until_ready().await;
-    let first = world.view().unwrap().run_id;
 
-    // The same certificate in another box, with a memory of its own.
+    // The same certificate in another box, which has a memory of its own and reports less.
     let config = world.box_files(&id(BOX));
     let text = std::fs::read_to_string(&config).unwrap().replace("/state\"", "/twin\"");
+    let text = text + "parameters = [\"Device.DeviceInfo.MemoryStatus.Total\"]\n";
     let twin_config = config.with_file_name("twin.toml");
     std::fs::write(&twin_config, text).unwrap();
     let twin = agent_process(&twin_config);
-    let takeover = ["another client came with the same client identifier"];
-    says(|| world.agent_log(), &takeover).await;
-    says(|| std::fs::read_to_string(twin_config.with_extension("log")).unwrap(), &takeover).await;
+    // Each takes the connection from the other in turn. Neither broker says why it ends (MQTT 5 has SessionTakenOver for it), so the
+    // logs name the broker and that it ended the connection, and no more.
+    let name = world.boxes.to_string();
+    let ended = [name.as_str(), "the connection"];
+    says(|| world.agent_log(), &ended).await;
+    says(|| std::fs::read_to_string(twin_config.with_extension("log")).unwrap(), &ended).await;
     end(Some(twin));
 
-    world.until("of its first run again", |view| view.online && view.ready && view.run_id == first).await;
-    let made = world.get(&sequence_path(1)).await;
-    assert_eq!(made.state, CallState::Succeeded, "{}", made.words);
-    let made: u64 = value(&made, &sequence_path(1)).parse().unwrap();
-    assert!(made > 5, "reports were made while they fought");
-
-    // Both counted their reports from one on. All of the first box's are there, none of the twin's twice.
+    world.until("connected once more", |view| view.online && view.ready).await;
+    let made = async || {
+        let got = world.get(&sequence_path(1)).await;
+        assert_eq!(got.state, CallState::Succeeded, "{}", got.words);
+        value(&got, &sequence_path(1)).parse::<usize>().unwrap()
+    };
+    // All that the first box has reported is there once, and of the twin's nothing is missing in between.
+    let before = made().await;
+    assert!(before > 5, "reports were made while they fought");
     let desk = &world.server().desk;
     let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        let series = desk.series(&id(BOX), &sequence_path(1), Wall(0), Wall(wall().0 + 60_000)).await.unwrap();
-        let times = |n: u64| series.points.iter().filter(|point| point.value.as_f64() == Some(n as f64)).count();
-        assert!((1..=made).all(|n| times(n) <= 2), "{:?}", series.points);
-        if (1..=made).all(|n| times(n) >= 1) && series.gaps.is_empty() {
-            break;
+    let kept = loop {
+        let series = desk.series(&id(BOX), FREE, Wall(0), Wall(wall().0 + 60_000)).await.unwrap();
+        if series.points.len() >= before && series.gaps.is_empty() {
+            break series.points.len();
         }
-        assert!(Instant::now() < until, "{made} were made, missing are {:?} of {:?}", series.gaps, series.points);
+        assert!(Instant::now() < until, "{before} were made, {} are kept, missing are {:?}", series.points.len(), series.gaps);
         tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    };
+    let after = made().await;
+    assert!(kept <= after, "{after} were made, {kept} are kept");
     world.stop_server().await;
 }
 
 fn report(sequence: u64) -> Vec<u8> {
-    let element =
-        serde_json::json!({ "CollectionTime": 0, RUN_ID: "r", BOOT_ID: "b", UP_TIME: sequence, sequence_path(1): sequence, "Device.X": sequence });
+    let element = serde_json::json!({ "CollectionTime": 0, RUN_ID: "r", BOOT_ID: "b", UP_TIME: sequence, sequence_path(1): sequence, "Device.X": sequence });
     serde_json::json!({ "Report": [element] }).to_string().into_bytes()
 }
 
