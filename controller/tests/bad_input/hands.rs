@@ -1,6 +1,6 @@
 //! Hands that say what no well-made program says, and certificates that nobody issues.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,8 @@ use line3_proto::mqtt::{MqttConfig, MqttLink, client_tls};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType, date_time_ymd};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::world::World;
@@ -71,7 +73,7 @@ impl Hand {
 /// Sends a packet of more than the broker takes, by hand. Returns when the broker has ended the connection.
 pub(crate) async fn oversized(world: &World, issued: &Issued, client_id: &str, topic: &str) {
     let tls = client_tls(world.pki.ca_pem().as_bytes(), issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
-    let stream = tokio::net::TcpStream::connect(world.boxes).await.unwrap();
+    let stream = TcpStream::connect(world.boxes).await.unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let mut stream = tokio_rustls::TlsConnector::from(Arc::clone(&tls)).connect(name, stream).await.unwrap();
     // MQTT, version 5, clean start, keep-alive 30 s, no properties.
@@ -88,6 +90,23 @@ pub(crate) async fn oversized(world: &World, issued: &Issued, client_id: &str, t
     // The broker may be gone before all of it is written.
     let _ = timeout(LIMIT, stream.write_all(&publish)).await.expect("the broker takes it or ends");
     let _ = timeout(LIMIT, stream.read_to_end(&mut Vec::new())).await.expect("the broker ends the connection");
+}
+
+/// A port that leads to whatever address was told last. It ends with the test's runtime.
+pub(crate) async fn relay(target: watch::Receiver<SocketAddr>) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let to = *target.borrow();
+            tokio::spawn(async move {
+                if let Ok(mut far) = TcpStream::connect(to).await {
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                }
+            });
+        }
+    });
+    address
 }
 
 fn text(to: &mut Vec<u8>, text: &str) {
