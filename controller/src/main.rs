@@ -18,11 +18,20 @@ fn main() -> ExitCode {
         Err(error) => {
             #[allow(clippy::print_stderr, reason = "this is where the program speaks")]
             {
-                eprintln!("line3: {error:#}");
+                eprintln!("line3: {}", said(&error));
             }
             ExitCode::from(2)
         }
     }
+}
+
+/// An error and its causes. Many of ours quote their cause already, and nothing is said twice.
+fn said(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        before if before.contains(cause.trim_end()) => said,
+        before => format!("{before}: {cause}"),
+    })
 }
 
 fn dispatch(dispatch: Dispatch) -> Result<ExitCode> {

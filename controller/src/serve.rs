@@ -124,7 +124,9 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let api_listener = TcpListener::bind(config.api_listen).await.map_err(|cause| {
             let hint = match cause.kind() {
-                std::io::ErrorKind::AddrInUse => "; another line3 runs there: stop it, or set api-listen in line3.toml",
+                std::io::ErrorKind::AddrInUse => {
+                    "; another program does already, maybe another line3: stop it (`ss -ltnp` names it), or set api-listen in line3.toml"
+                }
                 _ => "",
             };
             ServeError::Listen { listen: config.api_listen, cause, hint }

@@ -74,7 +74,8 @@ pub fn prepare(data: &Path) -> Result<(Config, Pki, bool), SetupError> {
     }
     let config = Config::read(&file)?;
     let pki = data.join(&config.pki);
-    let pki = if pki.join("ca.pem").exists() { Pki::open(&pki)? } else { Pki::create(&pki)? };
+    // Half an authority is opened too, to hear which half is missing: a new one would not know the boxes of the old.
+    let pki = if pki.join("ca.pem").exists() || pki.join("ca.key").exists() { Pki::open(&pki)? } else { Pki::create(&pki)? };
     Ok((config, pki, old))
 }
 

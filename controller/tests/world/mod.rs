@@ -42,7 +42,8 @@ pub(crate) struct World {
     pub(crate) server: Option<Server>,
     /// The port that boxes connect to.
     pub(crate) boxes: SocketAddr,
-    controllers: SocketAddr,
+    /// The port that controllers connect to, with Mosquitto.
+    pub(crate) controllers: SocketAddr,
     mosquitto: Option<Child>,
     pub(crate) agent: Option<Child>,
 }
@@ -176,7 +177,7 @@ impl World {
         self.until("ready", |view| view.online && view.ready).await
     }
 
-    fn agent_log(&self) -> String {
+    pub(crate) fn agent_log(&self) -> String {
         let log = self.dir.path().join("boxes").join(BOX).join("agent.log");
         std::fs::read_to_string(log).unwrap_or_default()
     }
