@@ -162,6 +162,7 @@ async fn carry_out<L: Link>(
             tokio::spawn(propose(office.desk.clone(), call));
         }
         Output::Log(text) => tracing::info!("{text}"),
+        Output::Warn(text) => tracing::warn!("{text}"),
     }
     Ok(())
 }

@@ -106,6 +106,8 @@ pub enum Output {
     Propose(Call),
     /// Say this in the log.
     Log(String),
+    /// Say this where somebody sees it: a person must do something.
+    Warn(String),
 }
 
 /// What is known of a box, besides what is kept.
@@ -114,8 +116,8 @@ struct Known {
     /// The connection last heard of: its run and its number in it. After word that it ended, the number that the next one has at
     /// least.
     connection: Option<(String, u64)>,
-    /// The run before this one: what still comes of it is old.
-    run_before: Option<String>,
+    /// The run before this one, and the number that a connection of it has at least which is not old news.
+    run_before: Option<(String, u64)>,
     /// Whether it is one of ours.
     line3: bool,
     /// Whether it can be ordered to do things: its catalogue is known and it tells what becomes of commands.
@@ -191,6 +193,10 @@ impl Fleet {
         };
         fleet.reopen(now, open);
         fleet
+    }
+
+    fn warn(&mut self, text: impl Into<String>) {
+        self.out.push_back(Output::Warn(text.into()));
     }
 
     fn log(&mut self, text: impl Into<String>) {

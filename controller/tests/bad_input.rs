@@ -125,9 +125,9 @@ async fn two_boxes_of_one_name_lose_nothing_and_one_alone_works(kind: Kind) {
     std::fs::write(&twin_config, text).unwrap();
     let twin = agent_process(&twin_config);
     // Each takes the connection from the other in turn. Neither broker says why it ends (MQTT 5 has SessionTakenOver for it), so the
-    // logs name the broker and that it ended the connection, and no more.
+    // logs name the broker and what to think of; the server, which sees both, says it outright.
     let name = world.boxes.to_string();
-    let ended = [name.as_str(), "the connection"];
+    let ended = [name.as_str(), "the connection", "same client identifier"];
     says(|| world.agent_log(), &ended).await;
     says(|| std::fs::read_to_string(twin_config.with_extension("log")).unwrap(), &ended).await;
     end(Some(twin));
@@ -153,6 +153,9 @@ async fn two_boxes_of_one_name_lose_nothing_and_one_alone_works(kind: Kind) {
     };
     let after = made().await;
     assert!(kept <= after, "{after} were made, {kept} are kept");
+    // The fight is forgotten: when the last of them dies, that is seen.
+    world.kill_agent();
+    world.until("offline", |view| !view.online).await;
     world.stop_server().await;
 }
 

@@ -22,7 +22,17 @@ impl Known {
     fn is_past(&self, connection: Option<&(String, u64)>) -> bool {
         let Some((run, number)) = connection else { return false };
         let past = |(known, newest): &(String, u64)| known == run && number < newest;
-        self.run_before.as_ref() == Some(run) || self.connection.as_ref().is_some_and(past)
+        self.is_of_before(run) || self.connection.as_ref().is_some_and(past)
+    }
+
+    fn is_of_before(&self, run: &str) -> bool {
+        self.run_before.as_ref().is_some_and(|(before, _)| before == run)
+    }
+
+    /// Whether the run before this one connects once more: then two agents have this id, and the broker lets in now the one, now the
+    /// other.
+    fn returns(&self, connection: Option<&(String, u64)>) -> bool {
+        matches!((&self.run_before, connection), (Some((before, least)), Some((run, number))) if before == run && number >= least)
     }
 }
 
@@ -30,13 +40,22 @@ impl Fleet {
     pub(super) fn connected(&mut self, now: Now, id: &EndpointId, connection: Option<&str>) {
         let connection = connection.and_then(parse);
         let Some(known) = self.known(now, id) else { return };
-        if known.is_past(connection.as_ref()) {
+        let returns = known.returns(connection.as_ref());
+        if !returns && known.is_past(connection.as_ref()) {
             return;
         }
         let run = connection.as_ref().map(|(run, _)| run.clone());
+        if let Some((before, number)) = known.connection.take().filter(|(before, _)| run.as_ref() != Some(before)) {
+            known.run_before = Some((before, number.saturating_add(u64::from(known.row.online))));
+        }
         known.row.connection = connection.as_ref().map_or(0, |(_, number)| *number);
         known.connection = connection;
         self.forget_probe(now, id);
+        if returns {
+            self.warn(format!(
+                "two agents are called {id} and take turns: find the second, or give each its own endpoint id and certificate"
+            ));
+        }
         self.is_there(now, id, run);
     }
 
@@ -48,7 +67,8 @@ impl Fleet {
         known.row.online = true;
         known.row.last_seen = now.wall;
         if anew {
-            known.run_before.clone_from(&known.row.run_id);
+            let before = known.row.run_id.clone().filter(|before| !known.is_of_before(before));
+            known.run_before = before.map(|before| (before, known.row.connection.saturating_add(1))).or(known.run_before.take());
         }
         known.row.run_id = run;
         if !same_run {

@@ -128,6 +128,7 @@ impl Bench {
                 self.proposed.push_back(call);
             }
             Output::Log(text) => self.note(&format!("log: {text}")),
+            Output::Warn(text) => self.note(&format!("warning: {text}")),
         }
     }
 

@@ -180,7 +180,7 @@ impl Office {
                 Output::KeepCatalogue { digest, json } => self.store.put_catalogue(&digest, json.as_bytes()).unwrap(),
                 Output::Propose(call) => proposed.push(call),
                 Output::Knows { .. } => {}
-                Output::Log(text) => self.trace.push(format!("{:?} {text}", now.mono.0)),
+                Output::Log(text) | Output::Warn(text) => self.trace.push(format!("{:?} {text}", now.mono.0)),
             }
         }
         for call in proposed {

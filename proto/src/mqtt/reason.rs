@@ -10,6 +10,9 @@ use rustls::{AlertDescription, CertificateError};
 
 use crate::machine::Wall;
 
+/// What to think of when a broker drops a connection and does not say why: many say nothing when another client takes over.
+const PERHAPS_A_TWIN: &str = ": the broker or the line went away, or another client came with the same client identifier";
+
 /// The longest text taken over from the broker, in characters.
 const MAX_FOREIGN: usize = 200;
 
@@ -27,7 +30,9 @@ pub(super) fn describe(broker: &str, error: &ConnectionError) -> String {
         ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string }) => {
             of_disconnect(broker, *reason_code, reason_string.as_deref())
         }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => format!("broker {broker} closed the connection without a word"),
+        ConnectionError::MqttState(StateError::ConnectionAborted) => {
+            format!("broker {broker} closed the connection without a word{PERHAPS_A_TWIN}")
+        }
         ConnectionError::MqttState(StateError::AwaitPingResp) => format!("broker {broker} did not answer a ping: the line is dead"),
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
             format!("broker {broker} sent what is no MQTT 5, or more than we take: {error}: check that this port speaks MQTT 5")
@@ -47,7 +52,10 @@ fn of_io(broker: &str, error: &io::Error) -> String {
             format!("broker {broker} refused the connection: {error}: check that the broker runs and listens on this port")
         }
         io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
-            format!("broker {broker}: the connection broke off: {error}")
+            // rustls explains an end without a farewell at length, with a link: the cause is all that is wanted here.
+            let cause = error.to_string();
+            let cause = cause.split(": http").next().unwrap_or("").split(" without sending TLS").next().unwrap_or("").to_owned();
+            format!("broker {broker}: the connection broke off: {cause}{PERHAPS_A_TWIN}")
         }
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             format!("broker {broker} cannot be reached: {error}: check the network")

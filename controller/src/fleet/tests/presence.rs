@@ -32,15 +32,35 @@ fn a_will_ends_its_own_connection_only() {
 }
 
 #[test]
-fn a_run_never_comes_back() {
+fn what_is_left_of_an_earlier_run_is_old() {
     let mut bench = Bench::new();
     bench.ready("A", "r1", "b1");
     bench.connect("A", "r2.1");
+    // The Will of a try that never came up, and the connect record of before, delivered once more.
     bench.gone("A", "r1.7");
+    bench.connect("A", "r1.1");
     assert!(online(&bench, "A"));
-    bench.connect("A", "r1.8");
     assert_eq!(bench.fleet.boxes[&id("A")].row.run_id.as_deref(), Some("r2"));
     bench.gone("A", "r2.1");
+    assert!(!online(&bench, "A"));
+}
+
+#[test]
+fn two_agents_of_one_id_are_told_and_the_one_that_stays_is_seen() {
+    let mut bench = Bench::new();
+    bench.ready("A", "r1", "b1");
+    let run = |bench: &Bench| bench.fleet.boxes[&id("A")].row.run_id.clone().unwrap();
+    bench.connect("A", "r2.1");
+    bench.gone("A", "r1.1");
+    bench.connect("A", "r1.2");
+    assert_eq!((online(&bench, "A"), run(&bench).as_str()), (true, "r1"));
+    assert!(bench.said().contains("warning: two agents are called os::00005E-A and take turns"));
+    bench.gone("A", "r2.1");
+    assert!(online(&bench, "A"), "the other's end is not the end of this one");
+    bench.connect("A", "r2.2");
+    bench.gone("A", "r1.2");
+    assert_eq!((online(&bench, "A"), run(&bench).as_str()), (true, "r2"));
+    bench.gone("A", "r2.2");
     assert!(!online(&bench, "A"));
 }
 
