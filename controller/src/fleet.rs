@@ -343,7 +343,8 @@ impl Machine for Fleet {
                     self.link_down(now);
                 }
             }
-            Input::Link(LinkEvent::Sent(_)) => {}
+            // A box that has no session is offline: its calls end by their deadline.
+            Input::Link(LinkEvent::Sent(_) | LinkEvent::Unheard(_)) => {}
             Input::Link(LinkEvent::Refused(_, reason)) => self.log(format!("the broker did not take a message to a box: {reason}")),
             Input::Link(LinkEvent::NotSubscribed { filter, reason }) => {
                 self.log(format!("the broker refused the subscription to {filter}: {reason}; boxes cannot be heard"));

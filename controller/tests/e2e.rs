@@ -159,18 +159,7 @@ async fn reports_of_a_gap_arrive_whole(kind: Kind) {
     println!("{kind:?}: back {:?} after the broker", start.elapsed());
     let last = world.view().unwrap().reported;
     world.until("reporting again", |view| view.reported > last).await;
-    let made = world.get("Device.BulkData.Profile.1.X_LINE3_Sequence").await;
-    let made: usize = value(&made, "Device.BulkData.Profile.1.X_LINE3_Sequence").parse().unwrap();
-    let desk = &world.server().desk;
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        let series = desk.series(&id(BOX), "Device.DeviceInfo.UpTime", Wall(0), Wall(wall().0 + 60_000)).await.unwrap();
-        if series.points.len() >= made && series.gaps.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < until, "{made} reports were made, {} are kept, missing are {:?}", series.points.len(), series.gaps);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    let made = all_reports_arrive(&world).await;
     assert!(made > 4, "reports were made in the gap");
     world.stop_server().await;
 }
@@ -218,4 +207,41 @@ async fn a_fleet_comes_back_after_an_outage(kind: Kind) {
         world::end(Some(agent));
     }
     world.stop_server().await;
+}
+
+/// A broker that has forgotten its sessions takes reports before the controller is back, and says that nobody hears them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_that_nobody_heard_come_again() {
+    let mut world = World::new(Kind::Mosquitto).await;
+    world.start_agent();
+    world.until("reporting", |view| view.reported.is_some() && view.ready).await;
+    world.stop_server().await;
+    world.stop_broker().await;
+    world.start_broker();
+    // The box is back long before the controller.
+    let until = Instant::now() + Duration::from_secs(60);
+    while !world.agent_log().contains("nobody hears health reports") {
+        assert!(Instant::now() < until, "the agent never hears that nobody hears it: {}", world.agent_log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.start_server().await;
+    world.until_ready().await;
+    all_reports_arrive(&world).await;
+    world.stop_server().await;
+}
+
+/// Every report that the box says it made is kept, late or not.
+async fn all_reports_arrive(world: &World) -> usize {
+    let made = world.get("Device.BulkData.Profile.1.X_LINE3_Sequence").await;
+    let made: usize = value(&made, "Device.BulkData.Profile.1.X_LINE3_Sequence").parse().unwrap();
+    let desk = &world.server().desk;
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let series = desk.series(&id(BOX), "Device.DeviceInfo.UpTime", Wall(0), Wall(wall().0 + 60_000)).await.unwrap();
+        if series.points.len() >= made && series.gaps.is_empty() {
+            return made;
+        }
+        assert!(Instant::now() < until, "{made} reports were made, {} are kept, missing are {:?}", series.points.len(), series.gaps);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }

@@ -87,6 +87,9 @@ pub enum LinkEvent {
     Received(Publication, Option<Receipt>),
     /// The broker acknowledged this publication (QoS 1), or it was written to the socket (QoS 0).
     Sent(Token),
+    /// The broker acknowledged this publication and has given it to nobody: there is no subscriber, not even one that is away (MQTT 5
+    /// reason 0x10). What must not be lost is to be sent again.
+    Unheard(Token),
     /// The broker refused this publication (its ACL, say) or it can never be sent (too large for the broker).
     Refused(Token, String),
     /// The broker refused this subscription.
@@ -116,7 +119,7 @@ pub enum LinkError {
 
 /// The door to the broker: bytes in, bytes out, reconnecting by itself.
 pub trait Link {
-    /// Takes a publication into the bounded outbox, connected or not; its fate comes as [`LinkEvent::Sent`] or
+    /// Takes a publication into the bounded outbox, connected or not; its fate comes as [`LinkEvent::Sent`], [`LinkEvent::Unheard`] or
     /// [`LinkEvent::Refused`]. What the outbox holds survives a reconnect and may then arrive twice (QoS 1).
     fn publish(&mut self, token: Token, publication: Publication) -> Result<(), LinkError>;
 

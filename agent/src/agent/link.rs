@@ -38,6 +38,14 @@ impl Agent {
                 self.report_sent(now, token, true);
                 self.said(token);
             }
+            LinkEvent::Unheard(token) => {
+                self.facts.link.sent = self.facts.link.sent.saturating_add(1);
+                // A broker that has forgotten its sessions takes reports before the controller is back, and drops them.
+                if self.report_sent(now, token, false) {
+                    self.log("nobody hears health reports just now; they are kept and sent again");
+                }
+                self.said(token);
+            }
             LinkEvent::Refused(token, reason) => {
                 let what = if self.report_sent(now, token, false) { "a health report" } else { "a message" };
                 self.log(format!("the broker did not take {what}: {reason}"));

@@ -25,8 +25,8 @@ const MAX_BYTES: usize = 32 * 1024;
 /// goes.
 const MAX_RING: usize = 256 * 1024;
 
-/// After a publication was refused, how long until it is tried again.
-const TRY_AGAIN: Duration = Duration::from_secs(30);
+/// After a publication was refused, or heard by nobody, how long until it is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// The path of the table.
 const TABLE: &str = "Device.BulkData.Profile.";

@@ -178,6 +178,11 @@ impl Bench {
                     self.handle(Input::Link(LinkEvent::Refused(token, rest.to_owned())));
                 }
             }
+            "nobody-hears" => {
+                for token in std::mem::take(&mut self.unacknowledged) {
+                    self.handle(Input::Link(LinkEvent::Unheard(token)));
+                }
+            }
             "full" => self.flash.set_full(rest != "no"),
             "end" => {}
             other => panic!("nothing called {other} can happen"),

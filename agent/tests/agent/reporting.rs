@@ -67,7 +67,9 @@ fn nothing_is_lost_while_the_link_is_down_or_the_broker_refuses() {
         58s > report 2 3 4 5 6
         62.881s > report 7
         75s log the broker did not take a health report: quota
-        105s > report 7 8 9 10 11
+        85s > report 7 8 9
+        92.881s > report 10
+        102.881s > report 11
         112.881s > report 12
         122.881s > report 13
     "#]]
@@ -75,6 +77,21 @@ fn nothing_is_lost_while_the_link_is_down_or_the_broker_refuses() {
     let mut numbers = sequences(&bench);
     numbers.dedup();
     assert!(numbers.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{numbers:?}");
+}
+
+#[test]
+fn what_nobody_heard_is_kept_and_said_again() {
+    let mut bench = bench();
+    let said = bench.play("0s acknowledges no\n0s up\n5s nobody-hears\n6s acknowledges yes\n30s end");
+    expect![[r#"
+        0s log connected to the broker
+        0s > connect RUN.1 usp/agent/proto::sim-1
+        2.881s > report 1
+        5s log nobody hears health reports just now; they are kept and sent again
+        15s > report 1 2
+        22.881s > report 3
+    "#]].assert_eq(&said);
+    assert_eq!(bench.agent.reports_waiting(), 0);
 }
 
 #[test]

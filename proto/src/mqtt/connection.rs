@@ -297,7 +297,8 @@ impl Connection {
         self.last_progress = Instant::now();
         let Some(token) = self.in_flight.remove(&puback.pkid).and_then(|seq| outbox.remove(seq)) else { return };
         ready.push_back(match puback.reason {
-            PubAckReason::Success | PubAckReason::NoMatchingSubscribers => LinkEvent::Sent(token).into(),
+            PubAckReason::Success => LinkEvent::Sent(token).into(),
+            PubAckReason::NoMatchingSubscribers => LinkEvent::Unheard(token).into(),
             reason => {
                 let said = puback.properties.as_ref().and_then(|told| told.reason_string.as_deref()).map(super::reason::foreign);
                 let said = said.map(|text| format!(" ({text})")).unwrap_or_default();
