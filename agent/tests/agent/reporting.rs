@@ -90,7 +90,8 @@ fn what_nobody_heard_is_kept_and_said_again() {
         5s log nobody hears health reports just now; they are kept and sent again
         15s > report 1 2
         22.881s > report 3
-    "#]].assert_eq(&said);
+    "#]]
+    .assert_eq(&said);
     assert_eq!(bench.agent.reports_waiting(), 0);
 }
 
