@@ -6,23 +6,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::api::token_sha256;
+use crate::client::{FILE as PLACE, Place};
 use crate::config::{Config, ConfigError, FILE};
 use crate::pki::{Pki, PkiError};
-
-/// The file by which the command line finds the server.
-pub const CLIENT_FILE: &str = "client.toml";
-
-/// Where the server is, and the token of whoever made the data directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Client {
-    /// The API, e.g. `http://127.0.0.1:8430`.
-    pub url: String,
-    /// The token.
-    pub token: String,
-}
 
 /// Why the data directory cannot be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +56,7 @@ pub fn prepare(data: &Path) -> Result<(Config, Pki, bool), SetupError> {
     if !old {
         let token = new_token().map_err(SetupError::Random)?;
         let name = std::env::var("USER").ok().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "engineer".to_owned());
-        write(&data.join(CLIENT_FILE), &client_text(&Client { url: String::new(), token: token.clone() }))?;
+        write(&data.join(PLACE), &place_text(&Place { url: String::new(), token: token.clone() }))?;
         write(&file, &config_text(&name, &token))?;
     }
     let config = Config::read(&file)?;
@@ -81,14 +68,14 @@ pub fn prepare(data: &Path) -> Result<(Config, Pki, bool), SetupError> {
 
 /// Writes where the server is, for the command line.
 pub fn announce(data: &Path, url: &str) -> Result<(), SetupError> {
-    let file = data.join(CLIENT_FILE);
+    let file = data.join(PLACE);
     // Whoever gives out tokens by hand has no such file, and needs none.
     let Ok(text) = fs::read_to_string(&file) else { return Ok(()) };
-    let Ok(client) = toml::from_str::<Client>(&text) else { return Ok(()) };
-    if client.url == url {
+    let Ok(place) = toml::from_str::<Place>(&text) else { return Ok(()) };
+    if place.url == url {
         return Ok(());
     }
-    write(&file, &client_text(&Client { url: url.to_owned(), token: client.token }))
+    write(&file, &place_text(&Place { url: url.to_owned(), token: place.token }))
 }
 
 fn new_token() -> Result<String, getrandom::Error> {
@@ -97,8 +84,8 @@ fn new_token() -> Result<String, getrandom::Error> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn client_text(client: &Client) -> String {
-    format!("# Where the server is, and your token. Keep it to yourself.\nurl = {:?}\ntoken = {:?}\n", client.url, client.token)
+fn place_text(place: &Place) -> String {
+    format!("# Where the server is, and your token. Keep it to yourself.\nurl = {:?}\ntoken = {:?}\n", place.url, place.token)
 }
 
 fn config_text(name: &str, token: &str) -> String {
