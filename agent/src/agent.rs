@@ -27,6 +27,7 @@ use model::Model;
 use notify::{Endings, Recipient};
 use numbers::Numbers;
 use reports::Reports;
+use rights::Rights;
 
 mod boot;
 mod edit;
@@ -41,6 +42,7 @@ mod notify;
 mod numbers;
 mod operate;
 mod reports;
+mod rights;
 mod supported;
 
 pub use jobs::{Job, JobId};
@@ -191,10 +193,29 @@ impl Agent {
         self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).collect()
     }
 
-    /// One look at the data model.
+    /// One look at the data model, with the agent's own rights.
     fn look<T>(&mut self, now: Now, f: impl FnOnce(&mut Look<'_>) -> T) -> T {
+        self.look_as(now, &Rights::full(), f)
+    }
+
+    /// One look at the data model, of somebody with these rights.
+    fn look_as<T>(&mut self, now: Now, rights: &Rights, f: impl FnOnce(&mut Look<'_>) -> T) -> T {
         let view = View { now, host: &*self.host, facts: &self.facts, settings: &self.settings };
-        f(&mut Look::new(&self.model, &view, &mut self.numbers))
+        f(&mut Look::new(&self.model, &view, &mut self.numbers, rights))
+    }
+
+    /// The rights of the controller of this Controller row.
+    #[allow(clippy::unused_self, reason = "roles are read from the settings")]
+    fn rights_of(&self, _controller: &str) -> Rights {
+        Rights::full()
+    }
+
+    /// The settings are others than they were: what runs by them is started, stopped or changed.
+    fn settings_changed(&mut self, now: Now, before: &Settings) {
+        self.link_changed(now, before);
+        self.reports_changed(now, before);
+        self.subscriptions_changed(now, before);
+        self.mind_time_to_live(now);
     }
 
     fn log(&mut self, text: impl Into<String>) {
@@ -212,27 +233,28 @@ impl Agent {
             let fault = Fault::new(code::PERMISSION_DENIED, format!("{from} is no controller of this box"));
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
         };
+        let rights = self.rights_of(&originator);
         let answer = match request {
-            Request::Operate(operate) => return self.operate(now, from, &originator, operate, reply, remaining),
-            Request::Get(get) => self.look(now, |look| get::get(look, &get)).map(Response::GetResp).map_err(Refusal::from),
+            Request::Operate(operate) => return self.operate(now, from, (&originator, &rights), operate, reply, remaining),
+            Request::Get(get) => self.look_as(now, &rights, |look| get::get(look, &get)).map(Response::GetResp).map_err(Refusal::from),
             Request::GetInstances(get) => {
-                self.look(now, |look| get::get_instances(look, &get)).map(Response::GetInstancesResp).map_err(Refusal::from)
+                self.look_as(now, &rights, |look| get::get_instances(look, &get)).map(Response::GetInstancesResp).map_err(Refusal::from)
             }
             Request::GetSupportedDm(get) => {
-                supported::get_supported_dm(&self.model, &get).map(Response::GetSupportedDmResp).map_err(Refusal::from)
+                supported::get_supported_dm(&self.model, &rights, &get).map(Response::GetSupportedDmResp).map_err(Refusal::from)
             }
             Request::GetSupportedProtocol(_) => {
                 let versions = supported::PROTOCOL_VERSIONS.to_owned();
                 Ok(Response::GetSupportedProtocolResp(GetSupportedProtocolResp { agent_supported_protocol_versions: versions }))
             }
             Request::Add(add) => {
-                self.edit(now, &originator, |look, draft, editor| Ok(Response::AddResp(edit::add(look, draft, &add, editor)?)))
+                self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::AddResp(edit::add(look, draft, &add, editor)?)))
             }
             Request::Set(set) => {
-                self.edit(now, &originator, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
+                self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
             }
             Request::Delete(delete) => {
-                self.edit(now, &originator, |look, draft, _| Ok(Response::DeleteResp(edit::delete(look, draft, &delete)?)))
+                self.edit(now, &originator, &rights, |look, draft, _| Ok(Response::DeleteResp(edit::delete(look, draft, &delete)?)))
             }
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
                 Err(Fault::new(code::NOT_SUPPORTED, "an agent does not take this kind of message").into())

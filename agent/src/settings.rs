@@ -29,10 +29,10 @@ pub trait Setting {
     const MAX_ROWS: usize = 0;
     /// Its parameters.
     type Row: Row;
-    /// Fills in what a controller need not give, and refuses what makes no sense together. `values` are those of the row at
-    /// the concrete path `at`, as they are about to be kept; `by` is the path of the Controller row that wants it.
-    fn complete(values: &mut Args, at: &str, by: &str, now: Now) -> Result<(), Fault> {
-        let _ = (values, at, by, now);
+    /// Fills in what a controller need not give, and refuses what makes no sense together. `values` are those of the row as
+    /// they are about to be kept.
+    fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
+        let _ = (values, edit);
         Ok(())
     }
     /// Values that are not kept but looked up, for the instance at the concrete path `at`.
@@ -42,11 +42,28 @@ pub trait Setting {
     }
 }
 
+/// What there is to know about an edit of one instance.
+pub struct Edit<'a> {
+    /// The concrete path of the instance.
+    pub at: &'a str,
+    /// The path of the Controller row that wants it; empty: the agent itself.
+    pub by: &'a str,
+    /// The time.
+    pub now: Now,
+    /// Whether the row is being added.
+    pub fresh: bool,
+    /// All settings as this request has left them so far; a row that is being added has its values as they were given.
+    pub settings: &'a Settings,
+}
+
+/// Why values make no sense: the parameter to blame and what is wrong with it.
+pub type Blame = (&'static str, Fault);
+
 /// Looks up what is not kept of one instance.
 type Live = fn(&View<'_>, &str) -> Vec<(&'static str, Known<String>)>;
 
 /// Fills in and checks one instance.
-type Complete = fn(&mut Args, &str, &str, Now) -> Result<(), Fault>;
+type Complete = fn(&mut Args, &Edit<'_>) -> Result<(), Blame>;
 
 /// A Setting as the engine handles it.
 pub struct SettingDef {

@@ -16,7 +16,7 @@ use line3_proto::{Fault, Now};
 use super::get::within_bounds;
 use super::look::{Look, is_object};
 use super::model::Source;
-use crate::settings::{SettingDef, Settings};
+use crate::settings::{Blame, Edit, SettingDef, Settings};
 
 /// Who edits, and when.
 pub(crate) struct Editor<'a> {
@@ -48,6 +48,12 @@ struct Denied {
 impl From<Fault> for Denied {
     fn from(fault: Fault) -> Self {
         Self { fault, params: Vec::new() }
+    }
+}
+
+impl From<Blame> for Denied {
+    fn from((name, fault): Blame) -> Self {
+        Self { fault: fault.clone(), params: vec![(name.to_owned(), fault)] }
     }
 }
 
@@ -167,12 +173,14 @@ fn create(
     let wishes: Vec<Wish<'_>> = wishes.collect();
     let Granted { values, faults } = grant(def, &Args::new(), &wishes)?;
     let path = draft.add(table, values);
-    let made = draft.instances.get_mut(&path).map_or(Ok(()), |values| (def.complete)(values, &path, editor.by, editor.now));
-    let values = draft.instances.get(&path).cloned().unwrap_or_default();
-    if let Err(fault) = made.and_then(|()| unique(def, draft, table, &path, &values)) {
+    let mut values = draft.instances.get(&path).cloned().unwrap_or_default();
+    let edit = Edit { at: &path, by: editor.by, now: editor.now, fresh: true, settings: draft };
+    let made = (def.complete)(&mut values, &edit).map_err(Denied::from);
+    if let Err(denied) = made.and_then(|()| Ok(unique(def, draft, table, &path, &values)?)) {
         draft.remove(&path);
-        return Err(fault.into());
+        return Err(denied);
     }
+    draft.instances.insert(path.clone(), values.clone());
     let keys = def.keys.iter().flat_map(|key| key.iter());
     Ok(AddRespOperationSuccess {
         instantiated_path: path,
@@ -244,7 +252,8 @@ fn update(
         };
         let old = draft.instances.get(&place.path).cloned().unwrap_or_default();
         let Granted { mut values, faults } = grant(def, &old, &wishes).map_err(at_place)?;
-        (def.complete)(&mut values, &place.path, editor.by, editor.now).map_err(|fault| at_place(fault.into()))?;
+        let edit = Edit { at: &place.path, by: editor.by, now: editor.now, fresh: false, settings: draft };
+        (def.complete)(&mut values, &edit).map_err(|blame| at_place(blame.into()))?;
         let table = super::model::parent(place.path.trim_end_matches('.'));
         unique(def, draft, table, &place.path, &values).map_err(|fault| at_place(fault.into()))?;
         let set = |wish: &&Wish<'_>| !faults.iter().any(|(name, _)| name == wish.name);

@@ -9,6 +9,7 @@ use line3_proto::{Fault, Now};
 use super::Agent;
 use super::edit::Editor;
 use super::look::Look;
+use super::rights::Rights;
 use crate::host::Host;
 use crate::settings::Settings;
 use crate::settings::subscription::TABLE;
@@ -22,14 +23,15 @@ impl Agent {
         &mut self,
         now: Now,
         by: &str,
+        rights: &Rights,
         edit: impl FnOnce(&mut Look<'_>, &mut Settings, &Editor<'_>) -> Result<Response, Refusal>,
     ) -> Result<Response, Refusal> {
         let mut draft = self.settings.clone();
-        let response = self.look(now, |look| edit(look, &mut draft, &Editor { by, now }))?;
+        let response = self.look_as(now, rights, |look| edit(look, &mut draft, &Editor { by, now }))?;
         if draft != self.settings {
             self.keep(&draft).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
-            self.settings = draft;
-            self.mind_time_to_live(now);
+            let before = std::mem::replace(&mut self.settings, draft);
+            self.settings_changed(now, &before);
         }
         Ok(response)
     }

@@ -8,6 +8,7 @@ use line3_proto::link::{LinkEvent, Publication, Session};
 use line3_proto::{Machine, Mono, Now};
 
 use super::{Agent, Output};
+use crate::settings::Settings;
 
 /// The most publications that wait for the link to come up; beyond it the oldest goes.
 const MAX_HELD: usize = 128;
@@ -80,6 +81,9 @@ impl Agent {
         self.endpoint.handle(now, EndpointInput::Reachable(true));
         self.send_reports(now);
     }
+
+    /// The settings of the client, its subscriptions or the MTP may have changed.
+    pub(super) fn link_changed(&mut self, _now: Now, _before: &Settings) {}
 
     /// Hands a publication to the link, or keeps it until there is one.
     pub(super) fn publish(&mut self, now: Now, publication: Publication) {

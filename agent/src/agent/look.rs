@@ -12,6 +12,7 @@ use line3_proto::value::{Known, Value};
 
 use super::model::{ABSENT, Model, Source, parent};
 use super::numbers::{Numbers, numbers_in};
+use super::rights::Rights;
 use crate::objects::AnyRow;
 use crate::settings::SettingDef;
 use crate::view::View;
@@ -53,13 +54,15 @@ pub(crate) struct Look<'a> {
     pub(crate) model: &'a Model,
     pub(crate) view: &'a View<'a>,
     numbers: &'a mut Numbers,
+    /// The rights of whoever looks.
+    pub(crate) rights: &'a Rights,
     read: BTreeMap<&'static str, Rows>,
 }
 
 impl<'a> Look<'a> {
     /// A fresh look.
-    pub(crate) fn new(model: &'a Model, view: &'a View<'a>, numbers: &'a mut Numbers) -> Self {
-        Self { model, view, numbers, read: BTreeMap::new() }
+    pub(crate) fn new(model: &'a Model, view: &'a View<'a>, numbers: &'a mut Numbers, rights: &'a Rights) -> Self {
+        Self { model, view, numbers, rights, read: BTreeMap::new() }
     }
 
     /// All instances of an object of the supported data model, in the order of their numbers.

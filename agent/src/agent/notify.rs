@@ -15,6 +15,7 @@ use line3_proto::{EndpointId, Fault, Machine, Mono, Now, row};
 
 use super::Agent;
 use super::model::EventDef;
+use crate::settings::Settings;
 use crate::settings::subscription::{TABLE, references};
 
 /// The most notifications that wait for an answer; beyond it a new one is dropped, and said so in the log. Whoever needs the
@@ -146,6 +147,9 @@ impl Agent {
             backoff: Backoff::notify(m, number("USPNotifRetryIntervalMultiplier", 2000)),
         })
     }
+
+    /// The subscriptions, or what they are about, may have changed.
+    pub(super) fn subscriptions_changed(&mut self, _now: Now, _before: &Settings) {}
 
     /// Tells everybody who wants to know.
     pub(super) fn tell(&mut self, now: Now, what: &Happening<'_>) {

@@ -18,6 +18,7 @@ use super::jobs::{JobId, MAX_JOBS, Order};
 use super::journal::{CallKey, Entry, Stage};
 use super::look::Place;
 use super::notify::Happening;
+use super::rights::Rights;
 use crate::commands::{CommandDef, Ctx, Progress};
 
 /// What leads the reserved input arguments, which only Line3's own controller sends.
@@ -107,12 +108,12 @@ impl Agent {
         &mut self,
         now: Now,
         from: &EndpointId,
-        originator: &str,
+        (originator, rights): (&str, &Rights),
         mut request: Operate,
         reply: Reply,
         remaining: Option<Duration>,
     ) {
-        let plan = self.plan(now, &mut request);
+        let plan = self.plan(now, rights, &mut request);
         let reply = if request.send_resp {
             Some(reply)
         } else {
@@ -148,7 +149,7 @@ impl Agent {
     }
 
     /// Finds out what an order means. A fault says that the message as a whole makes no sense.
-    fn plan(&mut self, now: Now, request: &mut Operate) -> Result<Plan, Fault> {
+    fn plan(&mut self, now: Now, rights: &Rights, request: &mut Operate) -> Result<Plan, Fault> {
         let mut args = std::mem::take(&mut request.input_args);
         let reserved = Reserved::take(&mut args)?;
         within_bounds("command_key", &request.command_key)?;
@@ -157,7 +158,7 @@ impl Agent {
         if !matches!(path.target, Target::Command(_)) {
             return Err(unsupported());
         }
-        let places = self.look(now, |look| look.resolve(&path))?;
+        let places = self.look_as(now, rights, |look| look.resolve(&path))?;
         let template = match places.first() {
             // A reference may have led elsewhere than the path is spelled.
             Some(place) => format!("{}{}", place.template, path.template().rsplit('.').next().unwrap_or("")),

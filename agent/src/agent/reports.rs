@@ -14,6 +14,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::look::Look;
 use super::{Agent, get};
+use crate::settings::Settings;
 
 /// The most elements in one publication.
 const MAX_ELEMENTS: usize = 16;
@@ -88,6 +89,9 @@ impl Agent {
     fn interval(&self, path: &str) -> Duration {
         Duration::from_secs(u64::read(self.settings.value(path, "ReportingInterval")).unwrap_or(60).max(1))
     }
+
+    /// The profiles may have changed.
+    pub(super) fn reports_changed(&mut self, _now: Now, _before: &Settings) {}
 
     /// Makes the reports that are due, and sends what waits.
     pub(super) fn tick_reports(&mut self, now: Now) {

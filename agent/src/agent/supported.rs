@@ -12,6 +12,7 @@ use line3_proto::usp::{
 
 use super::get::within_bounds;
 use super::model::{Model, Node, Source};
+use super::rights::Rights;
 
 /// The versions of USP that the agent speaks. One schema reads them all.
 pub(crate) const PROTOCOL_VERSIONS: &str = "1.0,1.1,1.2,1.3,1.4";
@@ -55,7 +56,7 @@ fn is_creatable(node: &Node) -> bool {
 }
 
 /// Answers a GetSupportedDM.
-pub(crate) fn get_supported_dm(model: &Model, request: &GetSupportedDm) -> Result<GetSupportedDmResp, Fault> {
+pub(crate) fn get_supported_dm(model: &Model, _rights: &Rights, request: &GetSupportedDm) -> Result<GetSupportedDmResp, Fault> {
     within_bounds(request.obj_paths.len())?;
     let result = |path: &String| match supported(model, path, request) {
         Ok(supported_objs) => RequestedObjectResult {

@@ -3,9 +3,9 @@
 use line3_proto::fault::code;
 use line3_proto::row::Args;
 use line3_proto::value::Value;
-use line3_proto::{Fault, Now, Path, Wall, row, values};
+use line3_proto::{Fault, Path, Wall, row, values};
 
-use super::Setting;
+use super::{Blame, Edit, Setting};
 
 /// The most paths in one `ReferenceList`.
 const MAX_REFERENCES: usize = 32;
@@ -60,22 +60,23 @@ impl Setting for Subscription {
     const KEYS: &'static [&'static [&'static str]] = &[&["Recipient", "ID"], &["Alias"]];
     const MAX_ROWS: usize = 64;
     type Row = SubscriptionRow;
-    fn complete(values: &mut Args, at: &str, by: &str, now: Now) -> Result<(), Fault> {
-        let number = at.trim_end_matches('.').rsplit('.').next().unwrap_or("");
+    fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
+        let number = edit.at.trim_end_matches('.').rsplit('.').next().unwrap_or("");
         for name in ["Alias", "ID"] {
             let (value, own) = (values.entry(name.to_owned()).or_default(), format!("cpe-{number}"));
             if value.is_empty() {
                 *value = own;
             } else if value.starts_with("cpe-") && *value != own {
                 let text = format!("{name} {value:?}: names that begin with cpe- are the agent's to give; leave it out or choose another");
-                return Err(Fault::new(code::INVALID_VALUE, text));
+                return Err((name, Fault::new(code::INVALID_VALUE, text)));
             }
         }
-        values.entry("Recipient".to_owned()).or_insert_with(|| by.trim_end_matches('.').to_owned());
-        values.entry("CreationDate".to_owned()).or_insert_with(|| now.wall.to_string());
-        let references = references(values)?;
+        values.entry("Recipient".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
+        values.entry("CreationDate".to_owned()).or_insert_with(|| edit.now.wall.to_string());
+        let references = references(values).map_err(|fault| ("ReferenceList", fault))?;
         if references.is_empty() {
-            return Err(Fault::new(code::REQUIRED_PARAMETER_FAILED, "a subscription needs a ReferenceList: paths of what it is about"));
+            let fault = Fault::new(code::REQUIRED_PARAMETER_FAILED, "a subscription needs a ReferenceList: paths of what it is about");
+            return Err(("ReferenceList", fault));
         }
         Ok(())
     }
