@@ -55,6 +55,7 @@ pub(crate) struct Look<'a> {
     pub(crate) view: &'a View<'a>,
     numbers: &'a mut Numbers,
     /// The rights of whoever looks.
+    #[allow(dead_code, reason = "the roles are being built on this")]
     pub(crate) rights: &'a Rights,
     read: BTreeMap<&'static str, Rows>,
 }
