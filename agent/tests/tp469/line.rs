@@ -22,11 +22,12 @@ enum Order {
 }
 
 /// What came.
-#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "few are alive at a time")]
 pub(crate) enum Seen {
     Up,
     /// A record that is for us, opened, or what it was instead.
     Heard(Publication, Result<Content, String>),
+    /// The connection, a publication or a subscription came to nothing.
     Refused(String),
 }
 
