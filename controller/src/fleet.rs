@@ -262,6 +262,7 @@ impl Fleet {
                 EndpointOutput::Disconnected { from, connection, reason } => {
                     self.disconnected(now, &from, connection.as_deref(), &clean(&reason, MAX_SHOWN));
                 }
+                EndpointOutput::Unaddressed { to, .. } => self.log(format!("{to} named no Response Topic, so it gets no answer")),
                 EndpointOutput::Ignored { topic, why } => {
                     self.log(format!("ignored on {}: {}", clean(&topic, MAX_SHOWN), clean(&why, MAX_SHOWN)))
                 }
