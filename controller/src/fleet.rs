@@ -345,7 +345,7 @@ impl Machine for Fleet {
                 }
             }
             // A box that has no session is offline: its calls end by their deadline.
-            Input::Link(LinkEvent::Sent(_) | LinkEvent::Unheard(_)) => {}
+            Input::Link(LinkEvent::Sent(_) | LinkEvent::Unheard(_) | LinkEvent::Subscribed(_) | LinkEvent::Unsubscribed(_)) => {}
             Input::Link(LinkEvent::Refused(_, reason)) => self.log(format!("the broker did not take a message to a box: {reason}")),
             Input::Link(LinkEvent::NotSubscribed { filter, reason }) => {
                 self.log(format!("the broker refused the subscription to {filter}: {reason}; boxes cannot be heard"));
