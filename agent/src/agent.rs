@@ -46,6 +46,8 @@ mod rights;
 mod supported;
 
 pub use jobs::{Job, JobId};
+pub(crate) use model::ABSENT;
+pub(crate) use reports::MAX_BYTES as MAX_REPORT;
 
 /// The table of controllers.
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
@@ -132,7 +134,7 @@ impl Agent {
         }
         let seed = host.random();
         let facts = facts(now, &*host, config, &id, &catalogue);
-        let (phase, endpoint) = (reports::phase(&id), Endpoint::new(id, Side::Agent, &facts.run_id, seed));
+        let endpoint = Endpoint::new(id, Side::Agent, &facts.run_id, seed);
         let mut agent = Self {
             host,
             model,
@@ -152,7 +154,7 @@ impl Agent {
             out,
         };
         agent.endpoint.handle(now, EndpointInput::Reachable(false));
-        agent.start_reports(now, phase);
+        agent.reports_changed(now, &Settings::default());
         agent.mind_time_to_live(now);
         agent.boot(now);
         agent.pump(now);

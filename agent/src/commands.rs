@@ -14,6 +14,7 @@ use line3_proto::row::{Args, Field, Row};
 use crate::host::Host;
 
 mod cancel;
+mod force_collection;
 mod get_catalogue;
 mod ip_ping;
 mod ns_lookup;
@@ -66,6 +67,8 @@ pub enum Afterwards {
     Reboot,
     /// The command with this instance number of `Device.LocalAgent.Request.{i}.` is stopped.
     Cancel(u32),
+    /// The profile with this instance number of `Device.BulkData.Profile.{i}.` makes a report. That comes before the answer, as it may fail.
+    Report(u32),
 }
 
 /// How far a command is. Only the newest word is kept; the agent passes it on at most once a second.
@@ -133,6 +136,7 @@ fn start_any<C: Command>(args: &Args, ctx: Ctx) -> Result<Running, Fault> {
 
 /// Every Command, by path.
 pub const COMMANDS: &[CommandDef] = &[
+    CommandDef::of::<force_collection::ForceCollection>(),
     CommandDef::of::<ns_lookup::NsLookup>(),
     CommandDef::of::<ip_ping::IpPing>(),
     CommandDef::of::<cancel::Cancel>(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::view::View;
 
-mod bulk_data;
+pub(crate) mod bulk_data;
 mod controller;
 mod mqtt_client;
 mod mtp;
@@ -117,6 +117,7 @@ impl SettingDef {
 
 /// Every Setting, by path.
 pub const SETTINGS: &[SettingDef] = &[
+    SettingDef::of::<bulk_data::BulkData>(),
     SettingDef::of::<bulk_data::Profile>(),
     SettingDef::of::<bulk_data::JsonEncoding>(),
     SettingDef::of::<bulk_data::Mqtt>(),

@@ -332,7 +332,12 @@ impl Bench {
         if publication.topic.starts_with("telemetry/") {
             return self.report(&publication);
         }
-        assert_eq!(publication.content_type.as_deref(), Some("usp.msg"));
+        if publication.content_type.as_deref() != Some("usp.msg") {
+            assert_eq!(publication.content_type.as_deref(), Some("application/json; charset=UTF-8"));
+            let (qos, kept) = (publication.qos as u8, if publication.retain { " kept" } else { "" });
+            let text = String::from_utf8(publication.payload).unwrap();
+            return self.say(&format!("> {} (QoS {qos}{kept}) {text}", publication.topic));
+        }
         assert_eq!(publication.response_topic, Some(Topic::Agent(self.id.clone()).to_string()));
         let to = publication.topic.split('/').nth(2).unwrap().to_owned();
         // The answer to a request whose sender's id was torn is for nobody.
