@@ -137,14 +137,15 @@ mod tests {
               AddressingType: the kernel does not tell where an address comes from
             Device.IP.Interface.{i}.IPv6Address.{i}.                    1 of 1 values, 2 rows
             Device.IP.Interface.{i}.Stats.                              9 of 9 values, 2 rows
-            Device.LocalAgent.                                          13 of 13 values
+            Device.LocalAgent.                                          14 of 14 values
             Device.LocalAgent.Request.{i}.                              0 of 0 values, no row
             Device.MQTT.                                                1 of 1 values
+            Device.MQTT.Capabilities.                                   3 of 3 values
             Device.MQTT.Client.{i}.Stats.                               4 of 5 values
               BrokerConnectionEstablished: the agent has not connected yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the clock (systemd-timesyncd would)
-            24 objects, 1 of them unknown to this box; 86 values
+            25 objects, 1 of them unknown to this box; 90 values
         "#]]
         .assert_eq(&render(&findings, 100));
     }
@@ -216,16 +217,17 @@ mod tests {
                   nothing: this box has no /sys/class/net
             Device.IP.Interface.{i}.Stats.
                   nothing: this box has no /sys/class/net
-            Device.LocalAgent.                                          13 of 13 values
+            Device.LocalAgent.                                          14 of 14 values
             Device.LocalAgent.Request.{i}.                              0 of 0 values, no row
             Device.MQTT.                                                1 of 1 values
+            Device.MQTT.Capabilities.                                   3 of 3 values
             Device.MQTT.Client.{i}.Stats.                               4 of 5 values
               BrokerConnectionEstablished: the agent has not connected
                   yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the
                   clock (systemd-timesyncd would)
-            24 objects, 9 of them unknown to this box; 26 values
+            25 objects, 9 of them unknown to this box; 30 values
         "#]]
         .assert_eq(&text);
     }

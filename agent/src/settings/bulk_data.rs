@@ -262,19 +262,15 @@ impl Setting for Mqtt {
     const DOC: &'static str = "Where reports go by MQTT.";
     type Row = MqttRow;
     fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
-        let invalid = |text: String| Fault::new(code::INVALID_VALUE, text);
         if let Some(reference) = values.get_mut("Reference") {
             // As the value of a parameter the path of a row has no dot behind it (TR-106).
             reference.truncate(reference.trim_end_matches('.').len());
-            let client = reference.strip_prefix("Device.MQTT.Client.").is_some_and(|number| !number.contains('.'));
-            if !reference.is_empty() && !(client && edit.settings.instances.contains_key(&format!("{reference}."))) {
-                let text = format!("{reference:?} is no row of Device.MQTT.Client. by its number, e.g. Device.MQTT.Client.1");
-                return Err(("Reference", invalid(text)));
-            }
         }
+        edit.refers(values, "Reference", "Device.MQTT.Client.")?;
         let topic = values.get("PublishTopic").map_or("", String::as_str);
         if topic.contains(['#', '+', '\0']) {
-            return Err(("PublishTopic", invalid(format!("{topic:?}: there is no publishing to a topic with # or +"))));
+            let text = format!("{topic:?}: there is no publishing to a topic with # or +");
+            return Err(("PublishTopic", Fault::new(code::INVALID_VALUE, text)));
         }
         Ok(())
     }

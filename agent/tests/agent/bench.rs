@@ -62,6 +62,8 @@ pub(crate) struct Bench {
     /// After so many machine steps the power fails.
     pub(crate) power_fails_in: Option<u32>,
     pub(crate) steps: u32,
+    /// What the wall clock is ahead, in milliseconds.
+    clock_ahead: i64,
 }
 
 impl Bench {
@@ -104,13 +106,15 @@ impl Bench {
             reports: Vec::new(),
             power_fails_in: None,
             steps: 0,
+            clock_ahead: 0,
         };
         bench.settle();
         bench
     }
 
     pub(crate) fn now(&self) -> Now {
-        now(&self.clock)
+        let Now { mono, wall } = now(&self.clock);
+        Now { mono, wall: Wall(wall.0 + self.clock_ahead) }
     }
 
     fn say(&mut self, text: &str) {
@@ -183,6 +187,7 @@ impl Bench {
                     self.handle(Input::Link(LinkEvent::Unheard(token)));
                 }
             }
+            "clock" => self.clock_ahead = rest.parse::<i64>().unwrap() * 1000,
             "full" => self.flash.set_full(rest != "no"),
             "end" => {}
             other => panic!("nothing called {other} can happen"),

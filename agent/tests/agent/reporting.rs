@@ -337,8 +337,8 @@ fn what_makes_no_sense_is_refused() {
             9s > #10   Device.BulkData.Profile.2.Parameter.Reference: 7012 Device.DeviceInfo.Nope is neither an object nor a parameter of this box's data model
             10s > #11 Error 7012 "a/#": there is no publishing to a topic with # or +
             10s > #11   Device.BulkData.Profile.2.MQTT.PublishTopic: 7012 "a/#": there is no publishing to a topic with # or +
-            11s > #12 Error 7012 "Device.MQTT.Client.9" is no row of Device.MQTT.Client. by its number, e.g. Device.MQTT.Client.1
-            11s > #12   Device.BulkData.Profile.2.MQTT.Reference: 7012 "Device.MQTT.Client.9" is no row of Device.MQTT.Client. by its number, e.g. Device.MQTT.Client.1
+            11s > #12 Error 7012 Device.MQTT.Client.9 is no row of Device.MQTT.Client.; Reference takes one that is there
+            11s > #12   Device.BulkData.Profile.2.MQTT.Reference: 7012 Device.MQTT.Client.9 is no row of Device.MQTT.Client.; Reference takes one that is there
             12s > #13 Error 7021 PublishQoS: PublishQoS takes 0 to 1, not 2
             12s > #13   Device.BulkData.Profile.2.MQTT.PublishQoS: 7012 PublishQoS takes 0 to 1, not 2
             13s > #14 AddResp Device.BulkData.Profile.4. Alias=cpe-4
@@ -419,6 +419,27 @@ fn a_report_is_due_when_the_clock_is_at_the_reference() {
             100s > #4 SetResp Device.BulkData.Profile.2. TimeReference=2030-01-01T00:00:20Z
             140s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225740}]}
             200s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225800}]}
+        "#]],
+    );
+}
+
+#[test]
+fn a_clock_that_jumps_moves_what_is_due() {
+    check(
+        &format!(
+            "1s clock -800000000
+             1s {ADD} ReportingInterval=600 TimeReference=2020-06-01T12:00:07Z Enable=true
+             1s < Set Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1
+             110s clock 0
+             700s clock 100
+             800s clock -2
+             1300s end"
+        ),
+        &expect![[r#"
+            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            1s > #3 SetResp Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1
+            607s > bulk (QoS 1) {"Report":[{"CollectionTime":1767226207}]}
+            1209s > bulk (QoS 1) {"Report":[{"CollectionTime":1767226807}]}
         "#]],
     );
 }
