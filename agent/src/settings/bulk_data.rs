@@ -47,7 +47,7 @@ row! {
         /// How many references it has.
         ParameterNumberOfEntries: u32,
         /// The number of the newest report of this run, from 1; a hole shows a lost report.
-        X_LINE3_Sequence: u64,
+        X_LINE3_Sequence: u64 [ticks],
     }
 }
 

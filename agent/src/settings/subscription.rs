@@ -5,7 +5,7 @@ use line3_proto::row::Args;
 use line3_proto::value::Value;
 use line3_proto::{Fault, Path, Wall, row, values};
 
-use super::{Blame, Edit, Setting};
+use super::{Blame, Edit, Setting, trigger};
 
 /// The most paths in one `ReferenceList`.
 const MAX_REFERENCES: usize = 32;
@@ -14,12 +14,30 @@ const MAX_REFERENCES: usize = 32;
 pub const TABLE: &str = "Device.LocalAgent.Subscription.";
 
 values! {
-    /// `NotifType`: what this agent can tell. Others are refused: a subscription that stays silent would be taken for calm.
+    /// `NotifType`
     pub enum NotifType {
+        /// A parameter has another value.
+        ValueChange,
+        /// A table has a new row.
+        ObjectCreation,
+        /// A row is gone.
+        ObjectDeletion,
         /// An asynchronous command ended.
         OperationComplete,
         /// An event of the data model.
         Event,
+    }
+}
+
+values! {
+    /// `TriggerAction`
+    pub enum TriggerAction {
+        /// Telling the controller.
+        Notify,
+        /// Setting what `TriggerConfigSettings` says.
+        Config,
+        /// Both.
+        NotifyAndConfig,
     }
 }
 
@@ -32,6 +50,10 @@ row! {
         Enable: bool [rw] = "false",
         /// The path of the Controller row that made it: the agent's to fill in.
         Recipient: String,
+        /// What is done when it happens.
+        TriggerAction: TriggerAction [rw] = "Notify",
+        /// What `Config` sets: at most 16 of `path=value`, texts in quotes.
+        TriggerConfigSettings: Vec<String> [rw, len(4096)] = "",
         /// The controller's name for it; the agent makes one up.
         ID: String [once, len(64)] = "",
         /// When it was made, by the box's clock.
@@ -73,6 +95,7 @@ impl Setting for Subscription {
         }
         values.entry("Recipient".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
         values.entry("CreationDate".to_owned()).or_insert_with(|| edit.now.wall.to_string());
+        trigger::settings(values).map_err(|fault| ("TriggerConfigSettings", fault))?;
         let references = references(values).map_err(|fault| ("ReferenceList", fault))?;
         if references.is_empty() {
             let fault = Fault::new(code::REQUIRED_PARAMETER_FAILED, "a subscription needs a ReferenceList: paths of what it is about");
