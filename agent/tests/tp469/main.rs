@@ -16,6 +16,7 @@
 #[macro_use]
 mod case;
 mod controller;
+mod errors;
 mod eut;
 mod lab;
 mod line;
@@ -23,11 +24,13 @@ mod setup;
 mod table;
 
 mod access;
+mod add;
 mod bulk;
 mod functionality;
 mod get;
 mod mqtt;
 mod notify;
+mod set;
 mod supported;
 
 use std::process::ExitCode;
@@ -40,7 +43,8 @@ use lab::Lab;
 use table::Table;
 
 /// The groups.
-const GROUPS: &[&[Case]] = &[access::CASES, bulk::CASES, functionality::CASES, get::CASES, mqtt::CASES, notify::CASES, supported::CASES];
+const GROUPS: &[&[Case]] =
+    &[access::CASES, add::CASES, bulk::CASES, functionality::CASES, get::CASES, mqtt::CASES, notify::CASES, set::CASES, supported::CASES];
 
 /// Cases mostly wait, so many run side by side.
 const THREADS: usize = 24;

@@ -134,3 +134,18 @@ pub(crate) fn not_deleted(response: &DeleteResp, index: usize) -> &DeleteRespOpe
         DeleteRespOperStatus::OperSuccess(_) => panic!("deleted: {response:?}"),
     }
 }
+
+/// Removes all rows of a table, for a case that wants none.
+pub(crate) fn remove_all(controller: &mut Controller, table: &str) {
+    controller.delete(false, &[&format!("{table}*.")]).unwrap();
+    assert_eq!(rows(controller, table), [""; 0]);
+}
+
+/// The row of the asking controller in the table of controllers.
+pub(crate) fn own_row(controller: &mut Controller) -> String {
+    let path = format!("{CONTROLLERS}[EndpointID==\"{}\"].", controller.me);
+    let response = controller.instances(&[CONTROLLERS], true).unwrap();
+    let rows = &response.req_path_results[0].curr_insts;
+    let own = rows.iter().find(|row| row.unique_keys["EndpointID"] == controller.me.as_str());
+    own.unwrap_or_else(|| panic!("no {path}: {response:?}")).instantiated_obj_path.clone()
+}
