@@ -26,8 +26,10 @@ mod table;
 mod access;
 mod add;
 mod bulk;
+mod delete;
 mod functionality;
 mod get;
+mod instances;
 mod mqtt;
 mod notify;
 mod set;
@@ -43,8 +45,19 @@ use lab::Lab;
 use table::Table;
 
 /// The groups.
-const GROUPS: &[&[Case]] =
-    &[access::CASES, add::CASES, bulk::CASES, functionality::CASES, get::CASES, mqtt::CASES, notify::CASES, set::CASES, supported::CASES];
+const GROUPS: &[&[Case]] = &[
+    access::CASES,
+    add::CASES,
+    bulk::CASES,
+    delete::CASES,
+    functionality::CASES,
+    get::CASES,
+    instances::CASES,
+    mqtt::CASES,
+    notify::CASES,
+    set::CASES,
+    supported::CASES,
+];
 
 /// Cases mostly wait, so many run side by side.
 const THREADS: usize = 24;
