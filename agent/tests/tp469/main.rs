@@ -32,6 +32,8 @@ mod get;
 mod instances;
 mod mqtt;
 mod notify;
+mod operate;
+mod records;
 mod set;
 mod supported;
 
@@ -55,6 +57,8 @@ const GROUPS: &[&[Case]] = &[
     instances::CASES,
     mqtt::CASES,
     notify::CASES,
+    operate::CASES,
+    records::CASES,
     set::CASES,
     supported::CASES,
 ];
