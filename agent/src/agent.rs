@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use line3_proto::endpoint::{Endpoint, Input as EndpointInput, Output as EndpointOutput, Refusal, Reply, Side};
 use line3_proto::fault::code;
-use line3_proto::link::{LinkEvent, Publication, Token};
+use line3_proto::link::{ClientSettings, LinkEvent, Publication, Token};
 use line3_proto::row::Args;
 use line3_proto::usp::{GetSupportedProtocolResp, Request, Response};
 use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
@@ -21,6 +21,7 @@ use crate::view::{CpuMeter, Facts, LinkState, RebootMode, View};
 use boot::Leaving;
 use jobs::Jobs;
 use journal::Journal;
+use keep::Kept;
 use link::Held;
 use look::Look;
 use model::Model;
@@ -28,6 +29,7 @@ use notify::{Endings, Recipient};
 use numbers::Numbers;
 use reports::Reports;
 use rights::Rights;
+use way::Way;
 
 mod boot;
 mod edit;
@@ -44,6 +46,7 @@ mod operate;
 mod reports;
 mod rights;
 mod supported;
+mod way;
 
 pub use jobs::{Job, JobId};
 
@@ -66,8 +69,14 @@ pub enum Input {
 /// What an agent wants done.
 #[derive(Debug)]
 pub enum Output {
+    /// Connect and subscribe like this. Comes once before anything else, and whenever the settings change.
+    Configure(Box<ClientSettings>),
+    /// Carry this to the link, ahead of all that waits there.
+    Greet(Token, Publication),
     /// Carry this to the link.
     Publish(Token, Publication),
+    /// Connect anew, with what was last configured.
+    Reconnect,
     /// Poll this until it ends or is cancelled.
     Start(Job),
     /// Drop this command.
@@ -87,7 +96,7 @@ pub struct Agent {
     facts: Facts,
     settings: Settings,
     /// What of the settings was last kept, so that flash is written only when that changes.
-    kept: Settings,
+    kept: Kept,
     endpoint: Endpoint,
     jobs: Jobs,
     journal: Journal,
@@ -95,6 +104,7 @@ pub struct Agent {
     endings: Endings,
     last_token: Token,
     held: Held,
+    way: Way,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
 }
@@ -122,14 +132,8 @@ impl Agent {
         let mut log = |trouble: Option<String>| out.extend(trouble.map(Output::Log));
         let (journal, trouble) = Journal::load(&*host);
         log(trouble);
-        let (kept, trouble) = keep::load(&*host);
+        let (kept, settings, trouble) = Kept::load(&*host, config.factory(&id));
         log(trouble);
-        let mut settings = config.factory(&id);
-        settings.instances.extend(kept.instances.clone());
-        for (table, number) in &kept.highest {
-            let highest = settings.highest.entry(table.clone()).or_default();
-            *highest = (*highest).max(*number);
-        }
         let seed = host.random();
         let facts = facts(now, &*host, config, &id, &catalogue);
         let (phase, endpoint) = (reports::phase(&id), Endpoint::new(id, Side::Agent, &facts.run_id, seed));
@@ -148,9 +152,11 @@ impl Agent {
             endings: Endings::default(),
             last_token: 0,
             held: Held::default(),
+            way: Way::new(!config.broker.ca.as_os_str().is_empty()),
             leaving: None,
             out,
         };
+        agent.configure_link();
         agent.endpoint.handle(now, EndpointInput::Reachable(false));
         agent.start_reports(now, phase);
         agent.mind_time_to_live(now);
@@ -190,7 +196,7 @@ impl Agent {
 
     /// The controllers that are enabled and can be reached.
     fn recipients(&self) -> Vec<Recipient> {
-        self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).collect()
+        self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).filter(|to| way::is_topic(&to.topic)).collect()
     }
 
     /// One look at the data model, with the agent's own rights.
@@ -212,7 +218,7 @@ impl Agent {
 
     /// The settings are others than they were: what runs by them is started, stopped or changed.
     fn settings_changed(&mut self, now: Now, before: &Settings) {
-        self.link_changed(now, before);
+        self.link_changed(now);
         self.reports_changed(now, before);
         self.subscriptions_changed(now, before);
         self.mind_time_to_live(now);
@@ -253,9 +259,9 @@ impl Agent {
             Request::Set(set) => {
                 self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
             }
-            Request::Delete(delete) => {
-                self.edit(now, &originator, &rights, |look, draft, _| Ok(Response::DeleteResp(edit::delete(look, draft, &delete)?)))
-            }
+            Request::Delete(delete) => self.edit(now, &originator, &rights, |look, draft, editor| {
+                Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
+            }),
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
                 Err(Fault::new(code::NOT_SUPPORTED, "an agent does not take this kind of message").into())
             }
@@ -268,6 +274,7 @@ impl Agent {
         while let Some(output) = self.endpoint.poll() {
             match output {
                 EndpointOutput::Publish(publication) => self.publish(now, publication),
+                EndpointOutput::Unaddressed { to, publication } => self.publish_to(now, &to, publication),
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
                 EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
                 EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),

@@ -14,6 +14,7 @@ use line3_proto::row::{Args, Field, Row};
 use crate::host::Host;
 
 mod cancel;
+mod force_reconnect;
 mod get_catalogue;
 mod ip_ping;
 mod ns_lookup;
@@ -66,6 +67,8 @@ pub enum Afterwards {
     Reboot,
     /// The command with this instance number of `Device.LocalAgent.Request.{i}.` is stopped.
     Cancel(u32),
+    /// The client with this instance number of `Device.MQTT.Client.{i}.` connects anew.
+    Reconnect(u32),
 }
 
 /// How far a command is. Only the newest word is kept; the agent passes it on at most once a second.
@@ -136,6 +139,7 @@ pub const COMMANDS: &[CommandDef] = &[
     CommandDef::of::<ns_lookup::NsLookup>(),
     CommandDef::of::<ip_ping::IpPing>(),
     CommandDef::of::<cancel::Cancel>(),
+    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<get_catalogue::GetCatalogue>(),
     CommandDef::of::<reboot::Reboot>(),
 ];
