@@ -64,7 +64,7 @@ pub(super) const PROGRESS: EventDef = EventDef {
 };
 
 /// Every event.
-pub(super) const EVENTS: &[EventDef] = &[BOOT, PROGRESS];
+pub(super) const EVENTS: &[EventDef] = &[BOOT, PROGRESS, super::reports::PUSH];
 
 /// What can be told.
 pub(super) enum Happening<'a> {

@@ -6,7 +6,7 @@ use line3_proto::usp::{GetResp, GetRespRequestedPathResult, MsgType};
 
 use crate::errors::is_appropriate;
 use crate::eut::Eut;
-use crate::setup::{SUBSCRIPTIONS, all, put, remove_all, rows, subscription, value};
+use crate::setup::{SUBSCRIPTIONS, all, put, remove_all, rows, subscription, supported_path, value};
 use crate::supported::supported_objects;
 
 cases! {
@@ -100,12 +100,6 @@ fn readable(eut: &mut Eut, below: &str) -> BTreeMap<String, BTreeSet<String>> {
         }
     }
     readable
-}
-
-/// A concrete path's supported one: every number becomes `{i}`.
-fn supported_path(path: &str) -> String {
-    let level = |level: &str| if level.parse::<u32>().is_ok() { "{i}".to_owned() } else { level.to_owned() };
-    path.split('.').map(level).collect::<Vec<_>>().join(".")
 }
 
 /// Each resolved object has exactly the parameters that the data model says it has.

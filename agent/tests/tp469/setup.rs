@@ -46,6 +46,12 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
     path.split_at(path.rfind('.').unwrap() + 1)
 }
 
+/// A concrete path's one in the supported data model: every number becomes `{i}`.
+pub(crate) fn supported_path(path: &str) -> String {
+    let level = |level: &str| if level.parse::<u32>().is_ok() { "{i}".to_owned() } else { level.to_owned() };
+    path.split('.').map(level).collect::<Vec<_>>().join(".")
+}
+
 /// All values that a path gives, by full path.
 pub(crate) fn values(controller: &mut Controller, path: &str) -> BTreeMap<String, String> {
     all(&controller.get(&[path]).unwrap())
@@ -72,7 +78,7 @@ pub(crate) fn all(response: &GetResp) -> BTreeMap<String, String> {
     values
 }
 
-/// How many rows a table has.
+/// The rows of a table.
 pub(crate) fn rows(controller: &mut Controller, table: &str) -> Vec<String> {
     let response = controller.instances(&[table], true).unwrap();
     response.req_path_results[0].curr_insts.iter().map(|row| row.instantiated_obj_path.clone()).collect()

@@ -10,7 +10,7 @@ use line3_proto::usp::{
 use crate::controller::Controller;
 use crate::errors::is_appropriate;
 use crate::eut::Eut;
-use crate::setup::{SUBSCRIPTIONS, values};
+use crate::setup::{SUBSCRIPTIONS, split, supported_path, values};
 
 cases! {
     tp_1_72_all_levels_all_options,
@@ -148,18 +148,20 @@ fn tp_1_72_all_levels_all_options(eut: &mut Eut) {
     ] {
         assert!(paths.contains(path), "{path} is missing: {paths:?}");
     }
-    // All of it: what the instantiated model has is supported.
-    for path in values(eut, "Device.LocalAgent.").keys() {
-        let (object, name) = crate::setup::split(path);
-        let level = |level: &str| if level.parse::<u32>().is_ok() { "{i}".to_owned() } else { level.to_owned() };
-        let object = object.split('.').map(level).collect::<Vec<_>>().join(".");
-        let supported = result.supported_objs.iter().find(|supported| supported.supported_obj_path == object);
-        let supported = supported.unwrap_or_else(|| panic!("{path} is not supported"));
-        assert!(supported.supported_params.iter().any(|param| param.param_name == name), "{path} is not supported");
-    }
+    cover(eut, "Device.LocalAgent.", &result.supported_objs);
     // Each table with rows that can be told apart says how.
     for object in result.supported_objs.iter().filter(|object| object.is_multi_instance) {
         assert!(!object.unique_key_sets.is_empty(), "{} has no unique keys", object.supported_obj_path);
+    }
+}
+
+/// What the instantiated data model has below this object is all supported.
+fn cover(eut: &mut Eut, below: &str, supported: &[SupportedObjectResult]) {
+    for path in values(eut, below).keys() {
+        let (object, name) = split(path);
+        let object = supported.iter().find(|known| known.supported_obj_path == supported_path(object));
+        let known = object.is_some_and(|object| object.supported_params.iter().any(|param| param.param_name == name));
+        assert!(known, "{path} is not supported");
     }
 }
 
@@ -169,62 +171,57 @@ fn is_child(path: &str, of: &str) -> bool {
     !below.is_empty() && below.split('.').filter(|level| *level != "{i}").count() == 1
 }
 
-/// The paths of all objects below this one, and of itself.
-fn all_paths(eut: &mut Eut, below: &str) -> Vec<String> {
-    supported_objects(eut, below).into_iter().map(|object| object.supported_obj_path).collect()
+/// A result of one level: the object itself, whose path in the supported data model is `own`, and its children, which have no
+/// details but their unique keys.
+fn one_level(eut: &mut Eut, result: &RequestedObjectResult, own: &str) -> SupportedObjectResult {
+    let whole = supported_objects(eut, own);
+    let children = whole.iter().filter(|object| is_child(&object.supported_obj_path, own));
+    let expected: BTreeSet<_> = children.clone().map(|object| object.supported_obj_path.as_str()).chain([own]).collect();
+    assert_eq!(paths(result), expected);
+    assert!(expected.len() > 1, "{own} has no children");
+    for child in children {
+        let bare = SupportedObjectResult {
+            supported_params: Vec::new(),
+            supported_commands: Vec::new(),
+            supported_events: Vec::new(),
+            ..child.clone()
+        };
+        assert!(!child.is_multi_instance || !child.unique_key_sets.is_empty(), "{child:?}");
+        assert!(result.supported_objs.contains(&bare), "{bare:?} is not in {result:?}");
+    }
+    let itself = result.supported_objs.iter().find(|object| object.supported_obj_path == own).unwrap();
+    assert!(whole.contains(itself), "{itself:?}");
+    valid(itself);
+    assert!(!itself.supported_params.is_empty(), "{itself:?}");
+    itself.clone()
 }
 
 fn tp_1_73_first_level_all_options(eut: &mut Eut) {
-    let all = all_paths(eut, "Device.LocalAgent.");
     let response = eut.supported(everything(&["Device.LocalAgent."], true)).unwrap();
     assert_eq!(response.req_obj_results.len(), 1);
-    let result = fine(&response, 0, "Device.LocalAgent.");
-    result.supported_objs.iter().for_each(valid);
-    let children = all.iter().map(String::as_str).filter(|path| is_child(path, "Device.LocalAgent."));
-    assert_eq!(paths(result), children.chain(["Device.LocalAgent."]).collect());
-    for object in &result.supported_objs {
-        if object.supported_obj_path == "Device.LocalAgent." {
-            assert!(!object.supported_params.is_empty() && object.unique_key_sets.is_empty(), "{object:?}");
-        } else {
-            assert!(object.supported_params.is_empty(), "{object:?}");
-            assert!(object.supported_commands.is_empty(), "{object:?}");
-            assert!(object.supported_events.is_empty(), "{object:?}");
-            assert!(object.unique_key_sets.is_empty(), "{object:?}");
-        }
-    }
+    let itself = one_level(eut, fine(&response, 0, "Device.LocalAgent."), "Device.LocalAgent.");
+    // It is no table.
+    assert!(itself.unique_key_sets.is_empty(), "{itself:?}");
 }
 
 fn tp_1_74_first_level_no_options(eut: &mut Eut) {
-    let all = all_paths(eut, "Device.LocalAgent.");
+    let whole = supported_objects(eut, "Device.LocalAgent.");
     let request = GetSupportedDm { obj_paths: vec!["Device.LocalAgent.".to_owned()], first_level_only: true, ..GetSupportedDm::default() };
     let response = eut.supported(request).unwrap();
     assert_eq!(response.req_obj_results.len(), 1);
     let result = fine(&response, 0, "Device.LocalAgent.");
-    let children = all.iter().map(String::as_str).filter(|path| is_child(path, "Device.LocalAgent."));
+    let children = whole.iter().map(|object| object.supported_obj_path.as_str()).filter(|path| is_child(path, "Device.LocalAgent."));
     assert_eq!(paths(result), children.chain(["Device.LocalAgent."]).collect());
     assert!(result.supported_objs.iter().all(is_bare), "{result:?}");
 }
 
 fn tp_1_75_several_objects(eut: &mut Eut) {
     let requested = ["Device.LocalAgent.Controller.", "Device.LocalAgent.MTP."];
-    let all = requested.map(|path| all_paths(eut, path));
     let response = eut.supported(everything(&requested, true)).unwrap();
     assert_eq!(response.req_obj_results.len(), 2);
-    for (index, (requested, all)) in requested.iter().zip(&all).enumerate() {
-        let result = fine(&response, index, requested);
-        let own = format!("{requested}{{i}}.");
-        let children = all.iter().map(String::as_str).filter(|path| is_child(path, &own));
-        assert_eq!(paths(result), children.chain([own.as_str()]).collect());
-        for object in &result.supported_objs {
-            if object.supported_obj_path == own {
-                valid(object);
-                assert!(!object.supported_params.is_empty() && !object.unique_key_sets.is_empty(), "{object:?}");
-            } else {
-                assert!(object.supported_params.is_empty(), "{object:?}");
-                assert!(object.supported_commands.is_empty(), "{object:?}");
-                assert!(object.supported_events.is_empty(), "{object:?}");
-            }
-        }
+    for (index, requested) in requested.iter().enumerate() {
+        let itself = one_level(eut, fine(&response, index, requested), &format!("{requested}{{i}}."));
+        assert!(!itself.unique_key_sets.is_empty(), "{itself:?}");
     }
 }
 
@@ -240,6 +237,7 @@ fn tp_1_76_root(eut: &mut Eut) {
     let any = |has: fn(&SupportedObjectResult) -> bool| result.supported_objs.iter().any(has);
     assert!(any(|object| !object.supported_params.is_empty()) && any(|object| !object.supported_commands.is_empty()));
     assert!(any(|object| !object.supported_events.is_empty()) && any(|object| !object.unique_key_sets.is_empty()));
+    cover(eut, "Device.", &result.supported_objs);
 }
 
 fn tp_1_77_unsupported_object(eut: &mut Eut) {
