@@ -11,11 +11,12 @@ use line3_proto::{Fault, Now};
 
 use crate::view::View;
 
-mod bulk_data;
+pub(crate) mod bulk_data;
 mod controller;
 pub mod mqtt_client;
 mod mtp;
 pub mod subscription;
+pub(crate) mod trigger;
 
 /// A table, or an object in a table, that the agent owns.
 pub trait Setting {
@@ -92,16 +93,6 @@ impl Edit<'_> {
     }
 }
 
-/// Refuses to turn off what the box is reached by.
-pub(crate) fn stays_on(values: &Args) -> Result<(), Blame> {
-    match values.get("Enable").map(String::as_str) {
-        Some("false" | "0") => {
-            Err(("Enable", Fault::new(code::REQUEST_DENIED, "it is the only way to the box, which could not be told to turn it on again")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What names that the agent makes up begin with.
 pub(crate) const MADE_UP: &str = "cpe-";
 
@@ -169,6 +160,7 @@ impl SettingDef {
 
 /// Every Setting, by path.
 pub const SETTINGS: &[SettingDef] = &[
+    SettingDef::of::<bulk_data::BulkData>(),
     SettingDef::of::<bulk_data::Profile>(),
     SettingDef::of::<bulk_data::JsonEncoding>(),
     SettingDef::of::<bulk_data::Mqtt>(),
