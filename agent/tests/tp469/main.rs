@@ -28,6 +28,7 @@ mod functionality;
 mod get;
 mod mqtt;
 mod notify;
+mod scripted_broker;
 mod supported;
 
 use std::process::ExitCode;
