@@ -160,6 +160,11 @@ impl Agent {
     }
 
     fn finish(&mut self, now: Now, task: Task, mut result: Result<Args, Fault>) {
+        if let (Ok(_), Afterwards::Report(profile)) = (&result, task.afterwards.get())
+            && let Err(fault) = self.force_report(now, profile)
+        {
+            result = Err(fault);
+        }
         let mut reboots = result.is_ok() && task.afterwards.get() == Afterwards::Reboot;
         if let Some(serial) = task.journaled {
             let boot_id = self.facts.boot_id.clone().unwrap_or_default();
@@ -188,7 +193,7 @@ impl Agent {
             Afterwards::Reboot if reboots => self.restart_when_said(now),
             Afterwards::Cancel(id) => self.stop(now, id, Fault::new(code::COMMAND_CANCELLED, "cancelled by the controller")),
             Afterwards::Reconnect(number) => self.reconnect(number),
-            Afterwards::Nothing | Afterwards::Reboot => {}
+            Afterwards::Nothing | Afterwards::Reboot | Afterwards::Report(_) => {}
         }
     }
 
