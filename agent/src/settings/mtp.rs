@@ -51,8 +51,9 @@ impl Setting for Mtp {
     const DOC: &'static str = "A way to the agent.";
     const KEYS: &'static [&'static [&'static str]] = &[&["Alias"]];
     type Row = MtpRow;
-    fn live(view: &View<'_>, _: &str) -> Vec<(&'static str, Known<String>)> {
-        vec![("Status", Ok(if view.facts.link.up { "Up" } else { "Down" }.to_owned()))]
+    fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
+        let link = &view.facts.link;
+        vec![("Status", Ok(if link.up && at == link.mtp { "Up" } else { "Down" }.to_owned()))]
     }
 }
 

@@ -36,6 +36,7 @@ mod mqtt;
 mod notify;
 mod operate;
 mod records;
+mod scripted_broker;
 mod set;
 mod supported;
 
