@@ -86,7 +86,10 @@ fn enabled(settings: &Settings) -> Option<(String, String)> {
     settings.rows(MTPS).find_map(|(mtp, _)| {
         let row = Row::new(settings, "Device.LocalAgent.MTP.{i}.", mtp);
         let client = format!("{}.", settings.value(&format!("{mtp}MQTT."), "Reference").trim_end_matches('.'));
-        let used = settings.instances.contains_key(&client) && row.is("Enable") && row.text("Protocol") == "MQTT" && Row::client(settings, &client).is("Enable");
+        let used = settings.instances.contains_key(&client)
+            && row.is("Enable")
+            && row.text("Protocol") == "MQTT"
+            && Row::client(settings, &client).is("Enable");
         used.then(|| (mtp.to_owned(), client))
     })
 }
@@ -183,15 +186,13 @@ impl Agent {
         if !row.is("WillEnable") {
             return None;
         }
+        let to = self.recipients().into_iter().next();
+        let topic = row.word("WillTopic").filter(|topic| is_topic(topic)).or_else(|| Some(to.as_ref()?.topic.clone()))?;
         let will = match row.word("WillValue") {
             Some(value) => Publication { payload: value.into_bytes(), ..Publication::default() },
-            None => {
-                let to = self.recipients().into_iter().next()?;
-                self.endpoint.disconnect_record(&to.id, &to.topic, "the broker lost the connection")
-            }
+            None => self.endpoint.disconnect_record(&to?.id, &topic, "the broker lost the connection"),
         };
-        let topic = row.word("WillTopic").filter(|topic| is_topic(topic)).unwrap_or_else(|| will.topic.clone());
-        is_topic(&topic).then(|| Publication { topic, qos: qos(&row, "WillQoS", 1), retain: row.is("WillRetain"), ..will })
+        Some(Publication { topic, qos: qos(&row, "WillQoS", 1), retain: row.is("WillRetain"), ..will })
     }
 
     /// What is left with the broker as the Will.

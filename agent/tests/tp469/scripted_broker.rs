@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use line3_proto::record::{self, Content};
 use line3_proto::usp::{
-    Add, AddResp, CreateObject, CreateParamSetting, Error, Get, GetResp, Msg, MsgContent, Operate, Request, Response, Set, SetResp, UpdateObject, UpdateParamSetting,
+    Add, AddResp, CreateObject, CreateParamSetting, Error, Get, GetResp, Msg, MsgContent, Operate, Request, Response, Set, SetResp,
+    UpdateObject, UpdateParamSetting,
 };
 use line3_proto::{EndpointId, Topic};
 use rumqttc::{
