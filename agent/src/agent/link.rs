@@ -199,3 +199,6 @@ impl Agent {
         self.held.0.push_back((now.mono, publication));
     }
 }
+
+#[cfg(test)]
+mod tests;
