@@ -109,7 +109,7 @@ row! {
     pub(crate) struct ProfileRow {
         /// Whether it reports.
         Enable: bool [rw] = "false",
-        /// A name that never changes; the agent makes one up (`cpe-1`).
+        /// A name that never changes.
         Alias: String [once, len(64)] = "",
         /// Its name.
         Name: String [rw, len(255)] = "",
@@ -208,14 +208,6 @@ impl Setting for Profile {
     const MAX_ROWS: usize = MAX_PROFILES;
     type Row = ProfileRow;
     fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
-        let own = format!("cpe-{}", edit.at.trim_end_matches('.').rsplit('.').next().unwrap_or(""));
-        let alias = values.entry("Alias".to_owned()).or_default();
-        if alias.is_empty() {
-            *alias = own;
-        } else if alias.starts_with("cpe-") && *alias != own {
-            let text = format!("Alias {alias:?}: names that begin with cpe- are the agent's to give; leave it out or choose another");
-            return Err(("Alias", Fault::new(code::INVALID_VALUE, text)));
-        }
         values.entry("Controller".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
         Ok(())
     }

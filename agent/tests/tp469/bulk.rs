@@ -129,11 +129,8 @@ fn tp_10_13_over_mqtt(eut: &mut Eut) {
     let interval = interval(eut);
     let topic = format!("tp469/{}/mqtt-bulkdata", eut.agent);
     eut.subscribe(&topic);
-    let protocol = [
-        ("Protocol", "MQTT", false),
-        ("MQTT.Reference", "Device.MQTT.Client.1", false),
-        ("MQTT.PublishTopic", topic.as_str(), false),
-    ];
+    let protocol =
+        [("Protocol", "MQTT", false), ("MQTT.Reference", "Device.MQTT.Client.1", false), ("MQTT.PublishTopic", topic.as_str(), false)];
     let profile = profile(eut, interval, &protocol, "UpTime", "Device.DeviceInfo.UpTime");
     switch_on(eut, &profile);
     let end = Instant::now() + limit(interval);
