@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use line3_proto::endpoint::{Endpoint, Input as EndpointInput, Output as EndpointOutput, Refusal, Reply, Side};
 use line3_proto::fault::code;
-use line3_proto::link::{LinkEvent, Publication, Token};
+use line3_proto::link::{ClientSettings, LinkEvent, Publication, Token};
 use line3_proto::row::Args;
 use line3_proto::usp::{GetSupportedProtocolResp, Request, Response};
 use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
@@ -29,6 +29,7 @@ use notify::{Endings, Recipient};
 use numbers::Numbers;
 use reports::Reports;
 use rights::Rights;
+use way::Way;
 
 mod boot;
 mod edit;
@@ -45,6 +46,7 @@ mod operate;
 mod reports;
 mod rights;
 mod supported;
+mod way;
 
 pub use jobs::{Job, JobId};
 pub(crate) use model::ABSENT;
@@ -69,8 +71,14 @@ pub enum Input {
 /// What an agent wants done.
 #[derive(Debug)]
 pub enum Output {
+    /// Connect and subscribe like this. Comes once before anything else, and whenever the settings change.
+    Configure(Box<ClientSettings>),
+    /// Carry this to the link, ahead of all that waits there.
+    Greet(Token, Publication),
     /// Carry this to the link.
     Publish(Token, Publication),
+    /// Connect anew, with what was last configured.
+    Reconnect,
     /// Poll this until it ends or is cancelled.
     Start(Job),
     /// Drop this command.
@@ -98,6 +106,7 @@ pub struct Agent {
     endings: Endings,
     last_token: Token,
     held: Held,
+    way: Way,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
 }
@@ -145,9 +154,11 @@ impl Agent {
             endings: Endings::default(),
             last_token: 0,
             held: Held::default(),
+            way: Way::new(!config.broker.ca.as_os_str().is_empty()),
             leaving: None,
             out,
         };
+        agent.configure_link();
         agent.endpoint.handle(now, EndpointInput::Reachable(false));
         agent.reports_changed(now, &Settings::default());
         agent.mind_time_to_live(now);
@@ -187,7 +198,7 @@ impl Agent {
 
     /// The controllers that are enabled and can be reached.
     fn recipients(&self) -> Vec<Recipient> {
-        self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).collect()
+        self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).filter(|to| way::is_topic(&to.topic)).collect()
     }
 
     /// One look at the data model, with the agent's own rights.
@@ -209,7 +220,7 @@ impl Agent {
 
     /// The settings are others than they were: what runs by them is started, stopped or changed.
     fn settings_changed(&mut self, now: Now, before: &Settings) {
-        self.link_changed(now, before);
+        self.link_changed(now);
         self.reports_changed(now, before);
         self.subscriptions_changed(now, before);
         self.mind_time_to_live(now);
@@ -265,6 +276,7 @@ impl Agent {
         while let Some(output) = self.endpoint.poll() {
             match output {
                 EndpointOutput::Publish(publication) => self.publish(now, publication),
+                EndpointOutput::Unaddressed { to, publication } => self.publish_to(now, &to, publication),
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
                 EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
                 EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),

@@ -15,6 +15,7 @@ use crate::host::Host;
 
 mod cancel;
 mod force_collection;
+mod force_reconnect;
 mod get_catalogue;
 mod ip_ping;
 mod ns_lookup;
@@ -67,6 +68,8 @@ pub enum Afterwards {
     Reboot,
     /// The command with this instance number of `Device.LocalAgent.Request.{i}.` is stopped.
     Cancel(u32),
+    /// The client with this instance number of `Device.MQTT.Client.{i}.` connects anew.
+    Reconnect(u32),
     /// The profile with this instance number of `Device.BulkData.Profile.{i}.` makes a report. That comes before the answer, as it may fail.
     Report(u32),
 }
@@ -140,6 +143,7 @@ pub const COMMANDS: &[CommandDef] = &[
     CommandDef::of::<ns_lookup::NsLookup>(),
     CommandDef::of::<ip_ping::IpPing>(),
     CommandDef::of::<cancel::Cancel>(),
+    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<get_catalogue::GetCatalogue>(),
     CommandDef::of::<reboot::Reboot>(),
 ];

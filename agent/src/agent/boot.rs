@@ -100,13 +100,6 @@ impl Agent {
         self.log(format!("the restart did not happen: {fault}"));
     }
 
-    /// The Will for the broker: a disconnect record for the first controller. The link adds the name of the connection.
-    #[must_use]
-    pub fn will(&self) -> Option<Publication> {
-        let to = self.recipients().into_iter().next()?;
-        Some(self.endpoint.disconnect_record(&to.id, &to.topic, "the broker lost the connection"))
-    }
-
     /// What to say to the controllers before leaving.
     #[must_use]
     pub fn farewell(&self, reason: &str) -> Vec<Publication> {
