@@ -143,7 +143,7 @@ pub const COMMANDS: &[CommandDef] = &[
     CommandDef::of::<ns_lookup::NsLookup>(),
     CommandDef::of::<ip_ping::IpPing>(),
     CommandDef::of::<cancel::Cancel>(),
-    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<get_catalogue::GetCatalogue>(),
+    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<reboot::Reboot>(),
 ];
