@@ -28,6 +28,7 @@ use notify::{Endings, Recipient};
 use numbers::Numbers;
 use reports::Reports;
 use rights::Rights;
+use trust::Trusted;
 
 mod boot;
 mod edit;
@@ -44,6 +45,7 @@ mod operate;
 mod reports;
 mod rights;
 mod supported;
+mod trust;
 
 pub use jobs::{Job, JobId};
 
@@ -95,6 +97,7 @@ pub struct Agent {
     endings: Endings,
     last_token: Token,
     held: Held,
+    trusted: Trusted,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
 }
@@ -148,6 +151,7 @@ impl Agent {
             endings: Endings::default(),
             last_token: 0,
             held: Held::default(),
+            trusted: Trusted::default(),
             leaving: None,
             out,
         };
@@ -198,20 +202,9 @@ impl Agent {
         self.look_as(now, &Rights::full(), f)
     }
 
-    /// One look at the data model, of somebody with these rights.
-    fn look_as<T>(&mut self, now: Now, rights: &Rights, f: impl FnOnce(&mut Look<'_>) -> T) -> T {
-        let view = View { now, host: &*self.host, facts: &self.facts, settings: &self.settings };
-        f(&mut Look::new(&self.model, &view, &mut self.numbers, rights))
-    }
-
-    /// The rights of the controller of this Controller row.
-    #[allow(clippy::unused_self, reason = "roles are read from the settings")]
-    fn rights_of(&self, _controller: &str) -> Rights {
-        Rights::full()
-    }
-
     /// The settings are others than they were: what runs by them is started, stopped or changed.
     fn settings_changed(&mut self, now: Now, before: &Settings) {
+        self.trust_changed();
         self.link_changed(now, before);
         self.reports_changed(now, before);
         self.subscriptions_changed(now, before);
@@ -229,11 +222,12 @@ impl Agent {
             is("EndpointID", from.as_str()) && is("Enable", "true")
         };
         let originator = self.settings.rows(CONTROLLERS).find(|(_, args)| is_it(args)).map(|(path, _)| path.to_owned());
-        let Some(originator) = originator else {
+        let originator = originator.or_else(|| self.let_in(now, from));
+        let known = originator.map(|originator| (self.rights_of(now, &originator), originator));
+        let Some((rights, originator)) = known.filter(|(rights, _)| !rights.is_banned()) else {
             let fault = Fault::new(code::PERMISSION_DENIED, format!("{from} is no controller of this box"));
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
         };
-        let rights = self.rights_of(&originator);
         let answer = match request {
             Request::Operate(operate) => return self.operate(now, from, (&originator, &rights), operate, reply, remaining),
             Request::Get(get) => self.look_as(now, &rights, |look| get::get(look, &get)).map(Response::GetResp).map_err(Refusal::from),

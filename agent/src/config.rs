@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use line3_proto::{EndpointId, Topic};
 
+use crate::commands::COMMANDS;
 use crate::settings::Settings;
+use crate::settings::controller_trust::{self, FULL};
 use crate::view::{Device, RebootMode};
 
 mod read;
@@ -195,7 +197,7 @@ impl Config {
                 settings.highest.insert(format!("{table}."), number);
             }
         };
-        put("Device.LocalAgent.Controller.1.", &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true")]);
+        put("Device.LocalAgent.Controller.1.", &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("AssignedRole", FULL)]);
         put("Device.LocalAgent.Controller.1.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put("Device.LocalAgent.Controller.1.MTP.1.MQTT.", &[("Topic", &outbox), ("AgentMTPReference", "Device.LocalAgent.MTP.1")]);
         put("Device.LocalAgent.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
@@ -233,6 +235,7 @@ impl Config {
         for (index, reference) in report_head().iter().chain(&self.report.parameters).enumerate() {
             put(&format!("Device.BulkData.Profile.1.Parameter.{}.", index + 1), &[("Reference", reference)]);
         }
+        controller_trust::factory(COMMANDS, &mut put);
         settings
     }
 }

@@ -53,6 +53,8 @@ pub struct Field {
     pub access: Access,
     /// Never given out: read as empty.
     pub secret: bool,
+    /// Given out only to who is trusted with it (TR-106 secured): others read it as empty.
+    pub secured: bool,
     /// What stands for it when it is not given.
     pub default: Option<&'static str>,
     /// It may be left out altogether.
@@ -79,6 +81,7 @@ impl Field {
             values,
             access: Access::ReadOnly,
             secret: false,
+            secured: false,
             default: None,
             optional,
             rows,
@@ -157,6 +160,12 @@ impl Field {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+    /// Given out only to who is trusted with it.
+    #[must_use]
+    pub const fn secured(mut self) -> Self {
+        self.secured = true;
         self
     }
     /// What stands for it when it is not given, in lexical form.

@@ -38,7 +38,8 @@ impl Agent {
 
     /// Writes what of these settings must outlive a restart, if that is not what is written already.
     pub(super) fn keep(&mut self, settings: &Settings) -> Result<(), Fault> {
-        let lasting = lasting(settings, &self.kept);
+        let mut lasting = lasting(settings, &self.kept);
+        lasting.instances.retain(|path, _| !self.trusted.is_of_guest(settings, path));
         if lasting != self.kept {
             let failed =
                 |error: String| Fault::new(code::INTERNAL, format!("the settings cannot be written ({error}); what was kept before stays"));

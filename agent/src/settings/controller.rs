@@ -19,6 +19,8 @@ row! {
         USPNotifRetryMinimumWaitInterval: u32 [s, range(1, 65535)] = "5",
         /// By how much each wait range is longer than the one before, in thousandths.
         USPNotifRetryIntervalMultiplier: u32 [range(1000, 65535)] = "2000",
+        /// Its roles: rows of `ControllerTrust.Role.{i}.`; empty: the `UntrustedRole`.
+        AssignedRole: Vec<String> [rw, len(256)] = "",
         /// How many ways there are to it.
         MTPNumberOfEntries: u32,
     }
