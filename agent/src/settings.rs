@@ -156,6 +156,13 @@ impl Settings {
         self.instances.get(path).and_then(|args| args.get(name)).map_or("", String::as_str)
     }
 
+    /// The path that the next row of a table will have.
+    #[must_use]
+    pub fn next(&self, table: &str) -> String {
+        let highest = self.highest.get(table).copied().unwrap_or(0);
+        format!("{table}{}.", highest.saturating_add(1))
+    }
+
     /// Makes a row with the next free instance number, and gives its path.
     pub fn add(&mut self, table: &str, values: Args) -> String {
         let number = self.highest.entry(table.to_owned()).or_default();

@@ -16,6 +16,7 @@ use line3_proto::{Fault, Now};
 use super::get::within_bounds;
 use super::look::{Look, is_object};
 use super::model::Source;
+use super::rights::{Kind, Right, Rights};
 use crate::settings::{Blame, Edit, SettingDef, Settings};
 
 /// Who edits, and when.
@@ -69,13 +70,17 @@ impl Denied {
     }
 }
 
-/// Checks the wishes for a row of `def` that has the values `old`.
-fn grant(def: &SettingDef, old: &Args, wishes: &[Wish<'_>]) -> Result<Granted, Denied> {
+/// Checks the wishes for the row of `def` at `path` that has the values `old`.
+fn grant(def: &SettingDef, rights: &Rights, path: &str, old: &Args, wishes: &[Wish<'_>]) -> Result<Granted, Denied> {
+    let within = rights.within(path);
     let mut granted = Granted { values: old.clone(), faults: Vec::new() };
     let mut blamed = Vec::new();
     for wish in wishes {
         let fault = match def.fields.iter().find(|field| field.name == wish.name) {
             None => Some(Fault::new(code::UNSUPPORTED_PARAMETER, format!("{} has no parameter {}", def.path, wish.name))),
+            Some(_) if !within.allows(Right::Write, wish.name) => {
+                Some(Fault::new(code::PERMISSION_DENIED, format!("your roles do not allow to set {}", wish.name)))
+            }
             Some(field) if field.access == Access::ReadOnly => Some(Fault::new(code::NOT_WRITABLE, format!("{} is read-only", wish.name))),
             Some(field) => {
                 let kept = old.get(wish.name).map_or("", String::as_str);
@@ -96,7 +101,9 @@ fn grant(def: &SettingDef, old: &Args, wishes: &[Wish<'_>]) -> Result<Granted, D
         }
     }
     if let Some((name, first)) = blamed.first() {
-        let fault = Fault::new(code::REQUIRED_PARAMETER_FAILED, format!("{name}: {}", first.text));
+        // That it may not be set says more than that it was required (TP-469 2.16, 2.26).
+        let code = if first.code == code::PERMISSION_DENIED { first.code } else { code::REQUIRED_PARAMETER_FAILED };
+        let fault = Fault::new(code, format!("{name}: {}", first.text));
         return Err(Denied { fault, params: blamed });
     }
     Ok(granted)
@@ -121,7 +128,7 @@ pub(crate) fn add(look: &mut Look<'_>, draft: &mut Settings, request: &Add, edit
     let mut results = Vec::new();
     for object in &request.create_objs {
         let created = match creatable_tables(look, object) {
-            Ok(tables) => tables.into_iter().map(|(table, def)| (create(draft, def, &table, object, editor), table)).collect(),
+            Ok(tables) => tables.into_iter().map(|(table, def)| (create(look.rights, draft, def, &table, object, editor), table)).collect(),
             Err(fault) => vec![(Err(Denied::from(fault)), object.obj_path.clone())],
         };
         for (created, table) in created {
@@ -129,6 +136,9 @@ pub(crate) fn add(look: &mut Look<'_>, draft: &mut Settings, request: &Add, edit
                 Ok(success) => AddRespOperStatus::OperSuccess(success),
                 Err(denied) if request.allow_partial => {
                     AddRespOperStatus::OperFailure(AddRespOperationFailure { err_code: denied.fault.code, err_msg: denied.fault.text })
+                }
+                Err(denied) if denied.fault.code == code::PERMISSION_DENIED => {
+                    return Err(Denied { params: vec![(String::new(), denied.fault.clone())], ..denied }.refusal(&table));
                 }
                 Err(denied) => return Err(denied.refusal(&table)),
             };
@@ -154,12 +164,16 @@ fn creatable_tables(look: &mut Look<'_>, object: &CreateObject) -> Result<Vec<(S
 }
 
 fn create(
+    rights: &Rights,
     draft: &mut Settings,
     def: &'static SettingDef,
     table: &str,
     object: &CreateObject,
     editor: &Editor<'_>,
 ) -> Result<AddRespOperationSuccess, Denied> {
+    if !rights.allows(Kind::Obj, Right::Write, table) {
+        return Err(Fault::new(code::PERMISSION_DENIED, format!("your roles do not allow to add rows to {table}")).into());
+    }
     if draft.rows(table).count() >= def.max_rows {
         return Err(Fault::new(
             code::RESOURCES_EXCEEDED,
@@ -171,7 +185,7 @@ fn create(
     let is_key = |name: &str| def.keys.iter().any(|key| key.contains(&name));
     let wishes = object.param_settings.iter().map(|s| Wish { name: &s.param, value: &s.value, required: s.required || is_key(&s.param) });
     let wishes: Vec<Wish<'_>> = wishes.collect();
-    let Granted { values, faults } = grant(def, &Args::new(), &wishes)?;
+    let Granted { values, faults } = grant(def, rights, &draft.next(table), &Args::new(), &wishes)?;
     let path = draft.add(table, values);
     let mut values = draft.instances.get(&path).cloned().unwrap_or_default();
     let edit = Edit { at: &path, by: editor.by, now: editor.now, fresh: true, settings: draft };
@@ -181,14 +195,16 @@ fn create(
         return Err(denied);
     }
     draft.instances.insert(path.clone(), values.clone());
-    let keys = def.keys.iter().flat_map(|key| key.iter());
+    let within = rights.within(&path);
+    let keys = def.keys.iter().flat_map(|key| key.iter()).filter(|name| within.allows(Right::Read, name));
+    let unique_keys = row::map(keys.filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone()))));
     Ok(AddRespOperationSuccess {
         instantiated_path: path,
         param_errs: faults
             .into_iter()
             .map(|(param, fault)| AddRespParameterError { param, err_code: fault.code, err_msg: fault.text })
             .collect(),
-        unique_keys: row::map(keys.filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone())))),
+        unique_keys,
     })
 }
 
@@ -251,12 +267,13 @@ fn update(
             return Err(at_place(Denied { fault, params: wishes.iter().map(blame).collect() }));
         };
         let old = draft.instances.get(&place.path).cloned().unwrap_or_default();
-        let Granted { mut values, faults } = grant(def, &old, &wishes).map_err(at_place)?;
+        let Granted { mut values, faults } = grant(def, look.rights, &place.path, &old, &wishes).map_err(at_place)?;
         let edit = Edit { at: &place.path, by: editor.by, now: editor.now, fresh: false, settings: draft };
         (def.complete)(&mut values, &edit).map_err(|blame| at_place(blame.into()))?;
         let table = super::model::parent(place.path.trim_end_matches('.'));
         unique(def, draft, table, &place.path, &values).map_err(|fault| at_place(fault.into()))?;
-        let set = |wish: &&Wish<'_>| !faults.iter().any(|(name, _)| name == wish.name);
+        let within = look.rights.within(&place.path);
+        let set = |wish: &&Wish<'_>| !faults.iter().any(|(name, _)| name == wish.name) && within.allows(Right::Read, wish.name);
         let updated_params = row::map(wishes.iter().filter(set).map(|wish| (wish.name.to_owned(), wish.value.to_owned())));
         draft.instances.insert(place.path.clone(), values);
         results.push(UpdatedInstanceResult {
@@ -277,6 +294,8 @@ pub(crate) fn delete(look: &mut Look<'_>, draft: &mut Settings, request: &Delete
         let oper_status = match deleted {
             Ok(affected_paths) => {
                 affected_paths.iter().for_each(|path| draft.remove(path));
+                let seen = |path: &String| look.rights.allows(Kind::InstantiatedObj, Right::Read, path);
+                let affected_paths = affected_paths.into_iter().filter(seen).collect();
                 DeleteRespOperStatus::OperSuccess(DeleteRespOperationSuccess { affected_paths, unaffected_path_errs: Vec::new() })
             }
             // What is not there need not be deleted (R-DEL.2a).
@@ -314,6 +333,10 @@ fn rows_to_delete(look: &mut Look<'_>, path: &str) -> Result<Vec<String>, Fault>
     }
     if let Some(place) = places.iter().find(|place| !deletable(&place.template)) {
         return Err(Fault::new(code::DELETE_FAILURE, format!("{} cannot be deleted from outside", place.path)));
+    }
+    let denied = |place: &&Place| !look.rights.allows(Kind::InstantiatedObj, Right::Write, &place.path);
+    if let Some(place) = places.iter().find(denied) {
+        return Err(Fault::new(code::PERMISSION_DENIED, format!("your roles do not allow to delete {}", place.path)));
     }
     Ok(places.into_iter().map(|place| place.path).collect())
 }

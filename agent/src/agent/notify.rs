@@ -15,6 +15,7 @@ use line3_proto::{EndpointId, Fault, Machine, Mono, Now, row};
 
 use super::Agent;
 use super::model::EventDef;
+use super::rights::{Kind, is_banned};
 use crate::settings::Settings;
 use crate::settings::subscription::{TABLE, references};
 
@@ -137,13 +138,15 @@ impl Agent {
     pub(super) fn recipient(&self, path: &str) -> Option<Recipient> {
         let settings = &self.settings;
         let number = |name: &str, or: u32| u32::read(settings.value(path, name)).unwrap_or(or);
-        if settings.value(path, "Enable") != "true" {
+        let topic = settings.value(&format!("{path}MTP.1.MQTT."), "Topic");
+        // A controller that the agent let in by itself is answered, but has no place where it is told anything.
+        if settings.value(path, "Enable") != "true" || topic.is_empty() || is_banned(settings, path) {
             return None;
         }
         let m = Duration::from_secs(number("USPNotifRetryMinimumWaitInterval", 5).into());
         Some(Recipient {
             id: EndpointId::parse(settings.value(path, "EndpointID")).ok()?,
-            topic: settings.value(&format!("{path}MTP.1.MQTT."), "Topic").to_owned(),
+            topic: topic.to_owned(),
             backoff: Backoff::notify(m, number("USPNotifRetryIntervalMultiplier", 2000)),
         })
     }
@@ -163,7 +166,11 @@ impl Agent {
         let subscriptions: Vec<Args> = self.settings.rows(TABLE).map(|(_, args)| args).filter(wanted).cloned().collect();
         for subscription in subscriptions {
             let value = |name: &str| subscription.get(name).map_or("", String::as_str);
-            let Some(to) = self.recipient(&format!("{}.", value("Recipient"))) else { continue };
+            let controller = format!("{}.", value("Recipient"));
+            let Some(to) = self.recipient(&controller) else { continue };
+            if !self.may_be_told(now, &controller, Kind::CommandEvent, what.path()) {
+                continue;
+            }
             if self.endpoint.waiting() >= MAX_WAITING {
                 self.log(format!("{MAX_WAITING} notifications wait for an answer; one of {} was dropped", what.path()));
                 continue;

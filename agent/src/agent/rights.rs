@@ -205,16 +205,10 @@ impl Rights {
 
     /// What the settings allow the controller of a Controller row: its `AssignedRole`, else the `UntrustedRole`.
     pub(super) fn of(settings: &Settings, controller: &str) -> Self {
-        let list = |path: &str, name: &str| Vec::<String>::read(settings.value(path, name)).unwrap_or_default();
-        let mut assigned = list(controller, "AssignedRole");
-        if assigned.is_empty() {
-            assigned = list(TRUST, UNTRUSTED);
-        }
-        let banned = settings.value(TRUST, BANNED);
-        if !banned.is_empty() && assigned.iter().any(|role| same(role, banned)) {
+        if is_banned(settings, controller) {
             return Self { banned: true, ..Self::default() };
         }
-        let secured = list(TRUST, SECURED);
+        let (assigned, secured) = (assigned(settings, controller), list(settings, TRUST, SECURED));
         let roles: Vec<(&String, Role)> =
             assigned.iter().filter_map(|path| Some((path, Role::of(settings, &format!("{}.", path.trim_end_matches('.')))?))).collect();
         Self {
@@ -254,7 +248,7 @@ impl Rights {
         self.secured
     }
 
-    /// Whether its role is the `BannedRole`: it is neither answered nor told anything.
+    /// Whether one of its roles is the `BannedRole`.
     pub(crate) fn is_banned(&self) -> bool {
         self.banned
     }
@@ -276,6 +270,22 @@ impl Rights {
         }
         Grants(self.roles.iter().fold(0, |grants, role| grants | role.grants(path).0))
     }
+}
+
+fn list(settings: &Settings, path: &str, name: &str) -> Vec<String> {
+    Vec::<String>::read(settings.value(path, name)).unwrap_or_default()
+}
+
+/// The roles of a controller.
+fn assigned(settings: &Settings, controller: &str) -> Vec<String> {
+    let assigned = list(settings, controller, "AssignedRole");
+    if assigned.is_empty() { list(settings, TRUST, UNTRUSTED) } else { assigned }
+}
+
+/// Whether the controller of this Controller row has the `BannedRole`: it is refused, and told nothing.
+pub(super) fn is_banned(settings: &Settings, controller: &str) -> bool {
+    let banned = settings.value(TRUST, BANNED);
+    !banned.is_empty() && assigned(settings, controller).iter().any(|role| same(role, banned))
 }
 
 /// Whether two references name the same row, with their last dot or without.
