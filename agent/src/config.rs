@@ -199,7 +199,11 @@ impl Config {
         };
         put("Device.LocalAgent.Controller.1.", &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("AssignedRole", FULL)]);
         put("Device.LocalAgent.Controller.1.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
-        put("Device.LocalAgent.Controller.1.MTP.1.MQTT.", &[("Topic", &outbox), ("AgentMTPReference", "Device.LocalAgent.MTP.1")]);
+        put(
+            "Device.LocalAgent.Controller.1.MTP.1.MQTT.",
+            &[("Topic", &outbox), ("Reference", "Device.MQTT.Client.1"), ("AgentMTPReference", "Device.LocalAgent.MTP.1")],
+        );
+        put("Device.LocalAgent.Controller.1.TransferCompletePolicy.", &[]);
         put("Device.LocalAgent.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put("Device.LocalAgent.MTP.1.MQTT.", &[("Reference", "Device.MQTT.Client.1"), ("ResponseTopicConfigured", &inbox)]);
         put(

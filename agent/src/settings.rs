@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use line3_proto::fault::code;
 use line3_proto::row::{Args, Field, Row};
-use line3_proto::value::Known;
+use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, Now};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use crate::view::View;
 mod bulk_data;
 mod controller;
 pub mod controller_trust;
-mod mqtt_client;
+pub mod mqtt_client;
 mod mtp;
 pub mod subscription;
 
@@ -56,6 +57,47 @@ pub struct Edit<'a> {
     /// All settings as this request has left them so far; a row that is being added has its values as they were given.
     pub settings: &'a Settings,
 }
+
+impl Edit<'_> {
+    /// Refuses values that turn off the controller that asks, or its way: nobody cuts off himself by accident, so there is always a
+    /// controller that can mend what was done.
+    pub(crate) fn not_oneself(&self, values: &Args) -> Result<(), Blame> {
+        let off = values.get("Enable").is_some_and(|enable| enable == "false");
+        if off && !self.fresh && !self.by.is_empty() && self.at.starts_with(self.by) {
+            let text = "a controller does not turn off itself; let another one do it, so that the box stays in somebody's reach";
+            return Err(("Enable", Fault::new(code::REQUEST_DENIED, text)));
+        }
+        Ok(())
+    }
+
+    /// Refuses a reference that leads nowhere: it must be empty or name a row of one of this table.
+    pub(crate) fn refers(&self, values: &Args, name: &'static str, table: &str) -> Result<(), Blame> {
+        let list = Vec::<String>::read(values.get(name).map_or("", String::as_str)).unwrap_or_default();
+        let there = |path: &String| {
+            let path = format!("{}.", path.trim_end_matches('.'));
+            is_row_of(&path, table) && self.settings.instances.contains_key(&path)
+        };
+        match list.iter().find(|path| !there(path)) {
+            Some(path) => {
+                Err((name, Fault::new(code::INVALID_VALUE, format!("{path} is no row of {table}; {name} takes one that is there"))))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses to turn off what the box is reached by.
+pub(crate) fn stays_on(values: &Args) -> Result<(), Blame> {
+    match values.get("Enable").map(String::as_str) {
+        Some("false" | "0") => {
+            Err(("Enable", Fault::new(code::REQUEST_DENIED, "it is the only way to the box, which could not be told to turn it on again")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What names that the agent makes up begin with.
+pub(crate) const MADE_UP: &str = "cpe-";
 
 /// Why values make no sense: the parameter to blame and what is wrong with it.
 pub type Blame = (&'static str, Fault);
@@ -123,8 +165,10 @@ pub const SETTINGS: &[SettingDef] = &[
     SettingDef::of::<bulk_data::Mqtt>(),
     SettingDef::of::<bulk_data::Parameter>(),
     SettingDef::of::<controller::Controller>(),
+    SettingDef::of::<controller::BootParameter>(),
     SettingDef::of::<controller::ControllerMtp>(),
     SettingDef::of::<controller::ControllerMtpMqtt>(),
+    SettingDef::of::<controller::TransferCompletePolicy>(),
     SettingDef::of::<controller_trust::Trust>(),
     SettingDef::of::<controller_trust::Role>(),
     SettingDef::of::<controller_trust::Permission>(),
@@ -132,6 +176,7 @@ pub const SETTINGS: &[SettingDef] = &[
     SettingDef::of::<mtp::MtpMqtt>(),
     SettingDef::of::<subscription::Subscription>(),
     SettingDef::of::<mqtt_client::Client>(),
+    SettingDef::of::<mqtt_client::ClientSubscription>(),
 ];
 
 /// The agent's settings: every instance by its concrete path (`Device.LocalAgent.Subscription.1.`), every value by name.

@@ -14,7 +14,7 @@ use line3_proto::usp::{
 use line3_proto::{Fault, Now};
 
 use super::get::within_bounds;
-use super::look::{Look, is_object};
+use super::look::{Look, Place, is_object};
 use super::model::Source;
 use super::rights::{Kind, Right, Rights};
 use crate::settings::{Blame, Edit, SettingDef, Settings};

@@ -209,8 +209,10 @@ impl Rights {
             return Self { banned: true, ..Self::default() };
         }
         let (assigned, secured) = (assigned(settings, controller), list(settings, TRUST, SECURED));
-        let roles: Vec<(&String, Role)> =
-            assigned.iter().filter_map(|path| Some((path, Role::of(settings, &format!("{}.", path.trim_end_matches('.')))?))).collect();
+        // However often a role is listed: there are as many as the table has rows.
+        let assigned: BTreeSet<&str> = assigned.iter().map(|path| path.trim_end_matches('.')).collect();
+        let roles: Vec<(&str, Role)> =
+            assigned.into_iter().filter_map(|path| Some((path, Role::of(settings, &format!("{path}."))?))).collect();
         Self {
             full: roles.iter().any(|(_, role)| role.is_full()),
             secured: roles.iter().any(|(path, _)| secured.iter().any(|secured| same(path, secured))),

@@ -8,7 +8,7 @@ use line3_proto::row::Args;
 use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, Path};
 
-use super::{Blame, Edit, Setting, Settings, entries};
+use super::{Blame, Edit, MADE_UP, Setting, entries};
 use crate::commands::CommandDef;
 use crate::view::View;
 
@@ -100,7 +100,7 @@ fn own_name(values: &mut Args, name: &str, edit: &Edit<'_>) {
     let number = edit.at.trim_end_matches('.').rsplit('.').next().unwrap_or("");
     let value = values.entry(name.to_owned()).or_default();
     if value.is_empty() {
-        *value = format!("cpe-{number}");
+        *value = format!("{MADE_UP}{number}");
     }
 }
 
@@ -117,29 +117,12 @@ impl Setting for Trust {
             if name != SECURED && roles.len() > 1 {
                 return Err((name, Fault::new(code::INVALID_VALUE, format!("{name} takes one role, not {}", roles.len()))));
             }
-            is_role(&roles, edit.settings).map_err(|fault| (name, fault))?;
+            edit.refers(values, name, ROLES)?;
         }
         Ok(())
     }
     fn live(view: &View<'_>, _: &str) -> Vec<(&'static str, Known<String>)> {
         vec![("RoleNumberOfEntries", entries(view, ROLES))]
-    }
-}
-
-/// Refuses a list that names something else than roles.
-///
-/// # Errors
-/// 7012: an entry is no row of the table of roles, or there are more than there can be roles.
-pub fn is_role(list: &[String], settings: &Settings) -> Result<(), Fault> {
-    if list.len() > Role::MAX_ROWS {
-        return Err(Fault::new(code::INVALID_VALUE, format!("{} roles; at most {} are taken", list.len(), Role::MAX_ROWS)));
-    }
-    let unknown = |role: &&String| !settings.rows(ROLES).any(|(path, _)| path.trim_end_matches('.') == role.trim_end_matches('.'));
-    match list.iter().find(unknown) {
-        None => Ok(()),
-        Some(role) => {
-            Err(Fault::new(code::INVALID_VALUE, format!("{role:?} is no role of this box; give a row of {ROLES}, e.g. {FULL}")))
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `Device.LocalAgent.Subscription.{i}.`: who wants to be told what.
 
 use line3_proto::fault::code;
+use line3_proto::path::Target;
 use line3_proto::row::Args;
 use line3_proto::value::Value;
 use line3_proto::{Fault, Path, Wall, row, values};
@@ -10,16 +11,37 @@ use super::{Blame, Edit, Setting};
 /// The most paths in one `ReferenceList`.
 const MAX_REFERENCES: usize = 32;
 
+/// The most items of one `TriggerConfigSettings`.
+const MAX_CONFIG_SETTINGS: usize = 16;
+
 /// The concrete path of the table.
 pub const TABLE: &str = "Device.LocalAgent.Subscription.";
 
 values! {
-    /// `NotifType`: what this agent can tell. Others are refused: a subscription that stays silent would be taken for calm.
+    /// `NotifType`.
     pub enum NotifType {
+        /// A parameter has another value.
+        ValueChange,
+        /// A row is new.
+        ObjectCreation,
+        /// A row is gone.
+        ObjectDeletion,
         /// An asynchronous command ended.
         OperationComplete,
         /// An event of the data model.
         Event,
+    }
+}
+
+values! {
+    /// `TriggerAction`.
+    pub enum TriggerAction {
+        /// The recipient is told.
+        Notify,
+        /// TriggerConfigSettings are set.
+        Config,
+        /// Both.
+        NotifyAndConfig,
     }
 }
 
@@ -32,14 +54,18 @@ row! {
         Enable: bool [rw] = "false",
         /// The path of the Controller row that made it: the agent's to fill in.
         Recipient: String,
+        /// What happens when there is something to tell.
+        TriggerAction: TriggerAction [rw] = "Notify",
+        /// What is set then: `Device.….Parameter=value` each, at most 16.
+        TriggerConfigSettings: Vec<String> [rw, len(1024)] = "",
         /// The controller's name for it; the agent makes one up.
         ID: String [once, len(64)] = "",
         /// When it was made, by the box's clock.
         CreationDate: Wall,
-        /// What is to be told.
-        NotifType: NotifType [once] = "Event",
-        /// What it is about: paths, searches or partial paths, at most 32.
-        ReferenceList: Vec<String> [once, len(4096)] = "",
+        /// What is to be told; empty until it is given once: then nothing is told.
+        NotifType: NotifType [once],
+        /// What it is about: paths, searches or partial paths, at most 32; empty until it is given once: then nothing is told.
+        ReferenceList: Vec<String> [once, len(1024)] = "",
         /// Whether it outlives the agent's restart.
         Persistent: bool [rw] = "false",
         /// After how long it ends by itself; 0: never.
@@ -61,25 +87,31 @@ impl Setting for Subscription {
     const MAX_ROWS: usize = 64;
     type Row = SubscriptionRow;
     fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
-        let number = edit.at.trim_end_matches('.').rsplit('.').next().unwrap_or("");
-        for name in ["Alias", "ID"] {
-            let (value, own) = (values.entry(name.to_owned()).or_default(), format!("cpe-{number}"));
-            if value.is_empty() {
-                *value = own;
-            } else if value.starts_with("cpe-") && *value != own {
-                let text = format!("{name} {value:?}: names that begin with cpe- are the agent's to give; leave it out or choose another");
-                return Err((name, Fault::new(code::INVALID_VALUE, text)));
-            }
-        }
         values.entry("Recipient".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
         values.entry("CreationDate".to_owned()).or_insert_with(|| edit.now.wall.to_string());
-        let references = references(values).map_err(|fault| ("ReferenceList", fault))?;
-        if references.is_empty() {
-            let fault = Fault::new(code::REQUIRED_PARAMETER_FAILED, "a subscription needs a ReferenceList: paths of what it is about");
-            return Err(("ReferenceList", fault));
-        }
+        references(values).map_err(|fault| ("ReferenceList", fault))?;
+        config_settings(values).map_err(|fault| ("TriggerConfigSettings", fault))?;
         Ok(())
     }
+}
+
+/// What is set when there is something to tell: the path of each parameter, and its value.
+pub fn config_settings(values: &Args) -> Result<Vec<(Path, String)>, Fault> {
+    let list = Vec::<String>::read(values.get("TriggerConfigSettings").map_or("", String::as_str)).unwrap_or_default();
+    if list.len() > MAX_CONFIG_SETTINGS {
+        let text = format!("TriggerConfigSettings has {} items; at most {MAX_CONFIG_SETTINGS} are taken", list.len());
+        return Err(Fault::new(code::INVALID_VALUE, text));
+    }
+    let parse = |item: &String| {
+        // The path may hold a search with `==`; what is set is a parameter, so its name is what stands before the value.
+        let cut = item.match_indices('=').map(|(at, _)| at).find(|at| {
+            let path = item.get(..*at).and_then(|path| Path::parse(path).ok());
+            path.is_some_and(|path| matches!(path.target, Target::Parameter(_)))
+        });
+        let cut = cut.and_then(|at| Some((Path::parse(item.get(..at)?).ok()?, item.get(at + 1..)?.to_owned())));
+        cut.ok_or_else(|| Fault::new(code::INVALID_VALUE, format!("TriggerConfigSettings takes Device.….Parameter=value, not {item:?}")))
+    };
+    list.iter().map(parse).collect()
 }
 
 /// What a subscription is about.
