@@ -197,7 +197,10 @@ impl Config {
                 settings.highest.insert(format!("{table}."), number);
             }
         };
-        put("Device.LocalAgent.Controller.1.", &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("AssignedRole", FULL)]);
+        put(
+            "Device.LocalAgent.Controller.1.",
+            &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("AssignedRole", FULL)],
+        );
         put("Device.LocalAgent.Controller.1.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put(
             "Device.LocalAgent.Controller.1.MTP.1.MQTT.",

@@ -184,13 +184,10 @@ fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result
         for template in templates {
             let keys = look.model.nodes.get(template).map(|node| node.keys()).unwrap_or_default();
             if let Ok(rows) = &*look.rows(template) {
-                let seen = |row: &&Row| {
-                    row.path.starts_with(&place.path) && look.rights.allows(Kind::InstantiatedObj, Right::Read, &row.path)
-                };
-                let instance = |row: &Row| CurrInstance {
-                    instantiated_obj_path: row.path.clone(),
-                    unique_keys: unique_keys(row, keys, look.rights),
-                };
+                let seen =
+                    |row: &&Row| row.path.starts_with(&place.path) && look.rights.allows(Kind::InstantiatedObj, Right::Read, &row.path);
+                let instance =
+                    |row: &Row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, keys, look.rights) };
                 found.extend(rows.iter().filter(seen).map(instance));
             }
         }

@@ -46,7 +46,12 @@ fn check(permissions: &[&str], script: &str, expected: &Expect) {
 #[test]
 fn what_may_not_be_read_is_as_if_it_were_not_there() {
     check(
-        &["Device.LocalAgent. r---", "Device.LocalAgent.Controller. ---- r---", "Device.LocalAgent.Controller.1.EndpointID r---", "Device.LocalAgent.MTP. r--- ----"],
+        &[
+            "Device.LocalAgent. r---",
+            "Device.LocalAgent.Controller. ---- r---",
+            "Device.LocalAgent.Controller.1.EndpointID r---",
+            "Device.LocalAgent.MTP. r--- ----",
+        ],
         "1s 2< Get Device.LocalAgent.Controller.
          2s 2< Get Device.LocalAgent.Controller.*.EndpointID
          3s 2< Get Device.LocalAgent.Controller.1.Enable Device.LocalAgent.Controller.*.Enable
@@ -68,7 +73,12 @@ fn what_may_not_be_read_is_as_if_it_were_not_there() {
 #[test]
 fn a_search_is_no_way_around() {
     check(
-        &["Device.LocalAgent. r---", "Device.LocalAgent.Controller.*.EndpointID ---- r---", "Device.LocalAgent.Controller.2.EndpointID r---", "Device.LocalAgent.MTP.*.MQTT.Reference ----"],
+        &[
+            "Device.LocalAgent. r---",
+            "Device.LocalAgent.Controller.*.EndpointID ---- r---",
+            "Device.LocalAgent.Controller.2.EndpointID r---",
+            "Device.LocalAgent.MTP.*.MQTT.Reference ----",
+        ],
         "1s 2< Get Device.LocalAgent.Controller.[EndpointID==\"self::line3\"].Alias Device.LocalAgent.Controller.[EndpointID!=\"x\"].Alias
          2s 2< Get Device.LocalAgent.MTP.1.MQTT.Reference+.Alias
          3s < Get Device.LocalAgent.MTP.1.MQTT.Reference+.Alias
@@ -87,7 +97,12 @@ fn a_search_is_no_way_around() {
 #[test]
 fn instances_and_the_supported_data_model() {
     check(
-        &["Device.LocalAgent.Controller. r---", "Device.LocalAgent.Controller.1. r--- r--- ---- r---", "Device.LocalAgent.Controller.2.Alias ----", "Device.Reboot() ---- ---- ---- r---"],
+        &[
+            "Device.LocalAgent.Controller. r---",
+            "Device.LocalAgent.Controller.1. r--- r--- ---- r---",
+            "Device.LocalAgent.Controller.2.Alias ----",
+            "Device.Reboot() ---- ---- ---- r---",
+        ],
         "1s 2< GetInstances Device.LocalAgent.Controller. first
          2s 2< GetInstances Device.LocalAgent.Controller.1.MTP.
          3s 2< GetSupportedDM Device.LocalAgent.Controller. first keys
@@ -155,15 +170,23 @@ fn who_may_not_be_told_is_not_told() {
     let script = "1s 2< Add Device.LocalAgent.Subscription. Alias=s ID=s Enable=true NotifType=OperationComplete ReferenceList=Device.
          2s < Operate Device.X_LINE3_Test.Mend() Seconds=1
          4s end";
-    check(&["Device. rwx- rwx- rwx- rwx-"], script, &expect![[r#"
+    check(
+        &["Device. rwx- rwx- rwx- rwx-"],
+        script,
+        &expect![[r#"
         1s > to self::second #1 AddResp Device.LocalAgent.Subscription.1. Alias=s ID=s Recipient=Device.LocalAgent.Controller.2
         2s > #2 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.1.
-    "#]]);
-    check(&["Device. rwx- rwx- rwx- rwxn"], script, &expect![[r#"
+    "#]],
+    );
+    check(
+        &["Device. rwx- rwx- rwx- rwxn"],
+        script,
+        &expect![[r#"
         1s > to self::second #1 AddResp Device.LocalAgent.Subscription.1. Alias=s ID=s Recipient=Device.LocalAgent.Controller.2
         2s > #2 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.1.
         3s > to self::second Notify s: OperationComplete Device.X_LINE3_Test.Mend() key= Data=
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
