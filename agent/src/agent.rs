@@ -21,6 +21,7 @@ use crate::view::{CpuMeter, Facts, LinkState, RebootMode, View};
 use boot::Leaving;
 use jobs::Jobs;
 use journal::Journal;
+use keep::Kept;
 use link::Held;
 use look::Look;
 use model::Model;
@@ -89,7 +90,7 @@ pub struct Agent {
     facts: Facts,
     settings: Settings,
     /// What of the settings was last kept, so that flash is written only when that changes.
-    kept: Settings,
+    kept: Kept,
     endpoint: Endpoint,
     jobs: Jobs,
     journal: Journal,
@@ -125,14 +126,8 @@ impl Agent {
         let mut log = |trouble: Option<String>| out.extend(trouble.map(Output::Log));
         let (journal, trouble) = Journal::load(&*host);
         log(trouble);
-        let (kept, trouble) = keep::load(&*host);
+        let (kept, settings, trouble) = Kept::load(&*host, config.factory(&id));
         log(trouble);
-        let mut settings = config.factory(&id);
-        settings.instances.extend(kept.instances.clone());
-        for (table, number) in &kept.highest {
-            let highest = settings.highest.entry(table.clone()).or_default();
-            *highest = (*highest).max(*number);
-        }
         let seed = host.random();
         let facts = facts(now, &*host, config, &id, &catalogue);
         let (phase, endpoint) = (reports::phase(&id), Endpoint::new(id, Side::Agent, &facts.run_id, seed));
@@ -247,9 +242,9 @@ impl Agent {
             Request::Set(set) => {
                 self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
             }
-            Request::Delete(delete) => {
-                self.edit(now, &originator, &rights, |look, draft, _| Ok(Response::DeleteResp(edit::delete(look, draft, &delete)?)))
-            }
+            Request::Delete(delete) => self.edit(now, &originator, &rights, |look, draft, editor| {
+                Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
+            }),
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
                 Err(Fault::new(code::NOT_SUPPORTED, "an agent does not take this kind of message").into())
             }

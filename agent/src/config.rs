@@ -206,7 +206,6 @@ impl Config {
             "Device.LocalAgent.Controller.1.MTP.1.MQTT.",
             &[("Topic", &outbox), ("Reference", "Device.MQTT.Client.1"), ("AgentMTPReference", "Device.LocalAgent.MTP.1")],
         );
-        put("Device.LocalAgent.Controller.1.TransferCompletePolicy.", &[]);
         put("Device.LocalAgent.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put("Device.LocalAgent.MTP.1.MQTT.", &[("Reference", "Device.MQTT.Client.1"), ("ResponseTopicConfigured", &inbox)]);
         put(
@@ -237,12 +236,12 @@ impl Config {
                 ("ReportingInterval", &text(self.report.interval)),
             ],
         );
-        put("Device.BulkData.Profile.1.JSONEncoding.", &[]);
         put("Device.BulkData.Profile.1.MQTT.", &[("Reference", "Device.MQTT.Client.1"), ("PublishTopic", &telemetry)]);
         for (index, reference) in report_head().iter().chain(&self.report.parameters).enumerate() {
             put(&format!("Device.BulkData.Profile.1.Parameter.{}.", index + 1), &[("Reference", reference)]);
         }
         controller_trust::factory(COMMANDS, &mut put);
+        settings.complete_rows();
         settings
     }
 }

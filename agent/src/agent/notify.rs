@@ -138,15 +138,18 @@ impl Agent {
     pub(super) fn recipient(&self, path: &str) -> Option<Recipient> {
         let settings = &self.settings;
         let number = |name: &str, or: u32| u32::read(settings.value(path, name)).unwrap_or(or);
-        let topic = settings.value(&format!("{path}MTP.1.MQTT."), "Topic");
-        // A controller that the agent let in by itself is answered, but has no place where it is told anything.
-        if settings.value(path, "Enable") != "true" || topic.is_empty() || is_banned(settings, path) {
+        if settings.value(path, "Enable") != "true" || is_banned(settings, path) {
             return None;
         }
+        let way = |(path, args): (&str, &Args)| {
+            let topic = settings.value(&format!("{path}MQTT."), "Topic");
+            (args.get("Enable").is_some_and(|enable| enable == "true") && !topic.is_empty()).then(|| topic.to_owned())
+        };
+        let topic = settings.rows(&format!("{path}MTP.")).find_map(way)?;
         let m = Duration::from_secs(number("USPNotifRetryMinimumWaitInterval", 5).into());
         Some(Recipient {
             id: EndpointId::parse(settings.value(path, "EndpointID")).ok()?,
-            topic: topic.to_owned(),
+            topic,
             backoff: Backoff::notify(m, number("USPNotifRetryIntervalMultiplier", 2000)),
         })
     }

@@ -8,7 +8,7 @@ use line3_proto::{EndpointId, Now};
 use super::look::Look;
 use super::rights::{Kind, Right, Rights};
 use super::{Agent, CONTROLLERS};
-use crate::settings::Settings;
+use crate::settings::{MADE_UP, Settings};
 use crate::settings::controller_trust::{TRUST, UNTRUSTED};
 use crate::settings::subscription::TABLE;
 use crate::view::View;
@@ -82,11 +82,11 @@ impl Agent {
             return None;
         }
         let before = self.settings.clone();
-        let row = self.settings.add(CONTROLLERS, Args::new());
-        let alias = format!("cpe-{}", row.trim_end_matches('.').rsplit('.').next().unwrap_or(""));
+        let row = self.settings.next(CONTROLLERS)?;
+        let alias = format!("{MADE_UP}{}", row.trim_end_matches('.').rsplit('.').next().unwrap_or(""));
         let values = [("Alias", alias.as_str()), ("EndpointID", from.as_str()), ("Enable", "true"), ("AssignedRole", &role)];
-        self.settings.put(&row, &values);
-        let made = map(values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let made: Args = map(values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self.settings.insert_row(&row, made.clone());
         self.trusted.guests.insert(row.clone(), made);
         self.log(format!("{from} is unknown; it has the role {role} until the agent restarts"));
         self.settings_changed(now, &before);

@@ -8,7 +8,7 @@ use line3_proto::row::Args;
 use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, Path};
 
-use super::{Blame, Edit, MADE_UP, Setting, entries};
+use super::{Blame, Edit, Setting, entries};
 use crate::commands::CommandDef;
 use crate::view::View;
 
@@ -95,15 +95,6 @@ pub fn letters(text: &str) -> Option<u8> {
     given.next().is_none().then_some(bits)
 }
 
-/// Gives a row the name that the agent makes up, where none was given.
-fn own_name(values: &mut Args, name: &str, edit: &Edit<'_>) {
-    let number = edit.at.trim_end_matches('.').rsplit('.').next().unwrap_or("");
-    let value = values.entry(name.to_owned()).or_default();
-    if value.is_empty() {
-        *value = format!("{MADE_UP}{number}");
-    }
-}
-
 /// `Device.LocalAgent.ControllerTrust.`
 pub(super) struct Trust;
 
@@ -135,11 +126,6 @@ impl Setting for Role {
     const KEYS: &'static [&'static [&'static str]] = &[&["Name"], &["Alias"]];
     const MAX_ROWS: usize = 16;
     type Row = RoleRow;
-    fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
-        own_name(values, "Alias", edit);
-        own_name(values, "Name", edit);
-        Ok(())
-    }
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
         vec![("PermissionNumberOfEntries", entries(view, &format!("{at}Permission.")))]
     }
@@ -155,11 +141,10 @@ impl Setting for Permission {
     const KEYS: &'static [&'static [&'static str]] = &[&["Alias"]];
     const MAX_ROWS: usize = 64;
     type Row = PermissionRow;
-    fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
-        own_name(values, "Alias", edit);
+    fn complete(values: &mut Args, _: &Edit<'_>) -> Result<(), Blame> {
         let invalid = |text: String| Fault::new(code::INVALID_VALUE, text);
         for name in LETTERS {
-            let value = values.entry(name.to_owned()).or_insert_with(|| "----".to_owned());
+            let value = values.get(name).map_or("", String::as_str);
             if letters(value).is_none() {
                 let text = format!("{name} takes four letters, each of rwxn in its place or -, e.g. r--n; not {value:?}");
                 return Err((name, invalid(text)));
