@@ -8,9 +8,9 @@ use line3_proto::{EndpointId, Now};
 use super::look::Look;
 use super::rights::{Kind, Right, Rights};
 use super::{Agent, CONTROLLERS};
-use crate::settings::{MADE_UP, Settings};
 use crate::settings::controller_trust::{TRUST, UNTRUSTED};
 use crate::settings::subscription::TABLE;
+use crate::settings::{MADE_UP, Settings};
 use crate::view::View;
 
 /// The most controllers that are let in without having been introduced; a further one is refused with 7006 until a row is

@@ -155,7 +155,7 @@ impl Setting for Permission {
             return Err(("Targets", invalid(format!("Targets has {} entries; at most {MAX_TARGETS} are taken", targets.len()))));
         }
         for target in &targets {
-            target_path(target).map_err(|fault| ("Targets", invalid(format!("Targets: {}", fault.text))))?;
+            target_path(target).map_err(|fault| ("Targets", invalid(fault.text)))?;
         }
         Ok(())
     }

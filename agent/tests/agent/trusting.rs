@@ -132,18 +132,19 @@ fn nobody_lifts_himself() {
          5s 2< Set Device.LocalAgent.Controller.*. partial ControllerCode!=x
          6s 2< Set Device.LocalAgent.Controller.*. ControllerCode=x",
         &expect![[r#"
-            1s > to self::second #1 Error 7006 AssignedRole: your roles do not allow to set AssignedRole
-            1s > to self::second #1   Device.LocalAgent.Controller.2.AssignedRole: 7006 your roles do not allow to set AssignedRole
-            2s > to self::second #2 Error 7006 your roles do not allow to add rows to Device.LocalAgent.ControllerTrust.Role.5.Permission.
-            2s > to self::second #2   Device.LocalAgent.ControllerTrust.Role.5.Permission.: 7006 your roles do not allow to add rows to Device.LocalAgent.ControllerTrust.Role.5.Permission.
-            3s > to self::second #3 Error 7006 UntrustedRole: your roles do not allow to set UntrustedRole
-            3s > to self::second #3   Device.LocalAgent.ControllerTrust.UntrustedRole: 7006 your roles do not allow to set UntrustedRole
-            4s > to self::second #4 Error 7006 your roles do not allow to delete Device.LocalAgent.ControllerTrust.Role.5.Permission.1.
-            4s > to self::second #4   Device.LocalAgent.ControllerTrust.Role.5.Permission.1.: 7006 your roles do not allow to delete Device.LocalAgent.ControllerTrust.Role.5.Permission.1.
-            5s > to self::second #5 SetResp Device.LocalAgent.Controller.*.: 7006 ControllerCode: your roles do not allow to set ControllerCode
-            5s > to self::second #5 SetResp   Device.LocalAgent.Controller.1. [ControllerCode: 7006 your roles do not allow to set ControllerCode]
-            6s > to self::second #6 SetResp Device.LocalAgent.Controller.1. [ControllerCode: 7006 your roles do not allow to set ControllerCode]
-            6s > to self::second #6 SetResp Device.LocalAgent.Controller.2. [ControllerCode: 7006 your roles do not allow to set ControllerCode]
+            1s > to self::second #1 Error 7006 your roles do not let you set Device.LocalAgent.Controller.2.AssignedRole
+            1s > to self::second #1   Device.LocalAgent.Controller.2.AssignedRole: 7006 your roles do not let you set Device.LocalAgent.Controller.2.AssignedRole
+            2s > to self::second #2 Error 7006 your roles do not let you add to Device.LocalAgent.ControllerTrust.Role.5.Permission.
+            2s > to self::second #2   Device.LocalAgent.ControllerTrust.Role.5.Permission.: 7006 your roles do not let you add to Device.LocalAgent.ControllerTrust.Role.5.Permission.
+            3s > to self::second #3 Error 7006 your roles do not let you set Device.LocalAgent.ControllerTrust.UntrustedRole
+            3s > to self::second #3   Device.LocalAgent.ControllerTrust.UntrustedRole: 7006 your roles do not let you set Device.LocalAgent.ControllerTrust.UntrustedRole
+            4s > to self::second #4 Error 7006 your roles do not let you delete Device.LocalAgent.ControllerTrust.Role.5.Permission.1.
+            4s > to self::second #4   Device.LocalAgent.ControllerTrust.Role.5.Permission.1.: 7006 your roles do not let you delete Device.LocalAgent.ControllerTrust.Role.5.Permission.1.
+            5s > to self::second #5 SetResp Device.LocalAgent.Controller.*.: 7006 your roles do not let you set Device.LocalAgent.Controller.1.ControllerCode
+            5s > to self::second #5 SetResp   Device.LocalAgent.Controller.1. [ControllerCode: 7006 your roles do not let you set Device.LocalAgent.Controller.1.ControllerCode]
+            5s > to self::second #5 SetResp   Device.LocalAgent.Controller.2. [ControllerCode: 7006 your roles do not let you set Device.LocalAgent.Controller.2.ControllerCode]
+            6s > to self::second #6 SetResp Device.LocalAgent.Controller.1. [ControllerCode: 7006 your roles do not let you set Device.LocalAgent.Controller.1.ControllerCode]
+            6s > to self::second #6 SetResp Device.LocalAgent.Controller.2. [ControllerCode: 7006 your roles do not let you set Device.LocalAgent.Controller.2.ControllerCode]
         "#]],
     );
 }
@@ -289,7 +290,9 @@ fn unknown_controllers_are_refused_or_have_the_untrusted_role_and_four_are_enoug
             11s > to self::e #11 GetResp Device.LocalAgent. EndpointID=proto::sim-1
             13s log connected to the broker
             13s > connect RUN.1 usp/agent/proto::sim-1
+            13s > connect RUN.1 usp/agent/proto::sim-1
             14s > #12 GetInstancesResp Device.LocalAgent.Controller.1. Alias=cpe-1 EndpointID=self::line3
+            14s > #12 GetInstancesResp Device.LocalAgent.Controller.2. Alias=second EndpointID=self::second
         "#]],
     );
 }
@@ -305,15 +308,16 @@ fn what_makes_no_sense_is_refused() {
          5s < Add Device.LocalAgent.ControllerTrust.Role. Alias=b Name=Full
          6s < Delete Device.LocalAgent.ControllerTrust.",
         &expect![[r#"
-            1s > #1 Error 7012 Param takes four letters, each of rwxn in its place or -, e.g. r--n; not "rnwx"
+            1s > #1 Error 7021 Param: Param takes four letters, each of rwxn in its place or -, e.g. r--n; not "rnwx"
             1s > #1   Device.LocalAgent.ControllerTrust.Role.5.Permission.Param: 7012 Param takes four letters, each of rwxn in its place or -, e.g. r--n; not "rnwx"
-            2s > #2 Error 7012 Targets: path "Device..A", column 8: expected a name, an instance number, *, {i}, a search in [] or the end of the path
-            2s > #2   Device.LocalAgent.ControllerTrust.Role.5.Permission.Targets: 7012 Targets: path "Device..A", column 8: expected a name, an instance number, *, {i}, a search in [] or the end of the path
-            3s > #3 Error 7012 Device.LocalAgent.ControllerTrust.Role.9 is no row of Device.LocalAgent.ControllerTrust.Role.; UntrustedRole takes one that is there
+            2s > #2 Error 7021 Targets: path "Device..A", column 8: expected a name, an instance number, *, {i}, a search in [] or the end of the path
+            2s > #2   Device.LocalAgent.ControllerTrust.Role.5.Permission.Targets: 7012 path "Device..A", column 8: expected a name, an instance number, *, {i}, a search in [] or the end of the path
+            3s > #3 Error 7021 UntrustedRole: Device.LocalAgent.ControllerTrust.Role.9 is no row of Device.LocalAgent.ControllerTrust.Role.; UntrustedRole takes one that is there
             3s > #3   Device.LocalAgent.ControllerTrust.UntrustedRole: 7012 Device.LocalAgent.ControllerTrust.Role.9 is no row of Device.LocalAgent.ControllerTrust.Role.; UntrustedRole takes one that is there
-            4s > #4 Error 7012 UntrustedRole takes one role, not 2
+            4s > #4 Error 7021 UntrustedRole: UntrustedRole takes one role, not 2
             4s > #4   Device.LocalAgent.ControllerTrust.UntrustedRole: 7012 UntrustedRole takes one role, not 2
             5s > #5 Error 7025 Device.LocalAgent.ControllerTrust.Role.4. already has Name=Full
+            5s > #5   Device.LocalAgent.ControllerTrust.Role.Name: 7025 Device.LocalAgent.ControllerTrust.Role.4. already has Name=Full
             6s > #6 Error 7008 Device.LocalAgent.ControllerTrust. is a table or object; name the rows to delete, e.g. with * or a number
             6s > #6   Device.LocalAgent.ControllerTrust.: 7008 Device.LocalAgent.ControllerTrust. is a table or object; name the rows to delete, e.g. with * or a number
         "#]],

@@ -26,8 +26,8 @@ cases! {
     tp_2_20_value_change_not_allowed,
     tp_2_21_overlapping_permissions: "the plan's path of the Permission table is read as that of the role",
     tp_2_22_get_leaves_out_what_is_not_readable,
-    tp_2_23_add_by_search_in_part: "the plan's path lacks the last dot",
-    tp_2_24_add_by_search_whole: "the plan's path lacks the last dot",
+    tp_2_23_add_by_search_in_part,
+    tp_2_24_add_by_search_whole,
     tp_2_25_parameter_of_added_object_omitted,
     tp_2_26_parameter_of_added_object_included,
     tp_2_27_secured_role: "Device.MQTT.Client.1.Username is the secured parameter",
@@ -227,6 +227,9 @@ fn tp_2_22_get_leaves_out_what_is_not_readable(eut: &mut Eut) {
     assert_eq!(values(eut, &row), expected);
 }
 
+/// The tables that 2.23 and 2.24 add to; the plan leaves out the last dot.
+const TABLES: &str = "Device.LocalAgent.Controller.*.BootParameter";
+
 /// What 2.23 and 2.24 begin with: a second Controller row, whose BootParameter table takes no values from the plan's Controller.
 fn second_without_writing(eut: &mut Eut, orders: [&str; 2]) -> String {
     let second = controller_row(eut, SECOND);
@@ -237,7 +240,7 @@ fn second_without_writing(eut: &mut Eut, orders: [&str; 2]) -> String {
 
 fn tp_2_23_add_by_search_in_part(eut: &mut Eut) {
     second_without_writing(eut, ["1", "1"]);
-    let response = eut.add(true, &[("Device.LocalAgent.Controller.*.BootParameter.", &[("Enable", "false", true)])]).unwrap();
+    let response = eut.add(true, &[(TABLES, &[("Enable", "false", true)])]).unwrap();
     assert_eq!(response.created_obj_results.len(), 2, "{response:?}");
     assert!(added(&response, 0).instantiated_path.starts_with(&format!("{ME}BootParameter.")), "{response:?}");
     assert_eq!(not_added(&response, 1).err_code, code::PERMISSION_DENIED, "{response:?}");
@@ -245,14 +248,11 @@ fn tp_2_23_add_by_search_in_part(eut: &mut Eut) {
 
 fn tp_2_24_add_by_search_whole(eut: &mut Eut) {
     let second = second_without_writing(eut, ["1", "2"]);
-    let error = denied(eut.add(false, &[("Device.LocalAgent.Controller.*.BootParameter.", &[("Enable", "false", true)])]));
+    let error = denied(eut.add(false, &[(TABLES, &[("Enable", "false", true)])]));
     assert_eq!(error.param_errs.len(), 1, "{error:?}");
     let blamed = &error.param_errs[0];
-    assert_eq!(
-        (blamed.param_path.trim_end_matches('.'), blamed.err_code),
-        (format!("{second}BootParameter").as_str(), code::PERMISSION_DENIED)
-    );
-    assert!(values(eut, "Device.LocalAgent.Controller.*.BootParameter.").is_empty());
+    assert_eq!((blamed.param_path.as_str(), blamed.err_code), (format!("{second}BootParameter").as_str(), code::PERMISSION_DENIED));
+    assert!(values(eut, &format!("{TABLES}.")).is_empty());
 }
 
 fn tp_2_25_parameter_of_added_object_omitted(eut: &mut Eut) {
