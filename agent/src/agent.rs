@@ -151,6 +151,7 @@ impl Agent {
             out,
         };
         agent.endpoint.handle(now, EndpointInput::Reachable(false));
+        agent.trust_changed(now);
         agent.start_reports(now, phase);
         agent.mind_time_to_live(now);
         agent.boot(now);
@@ -199,7 +200,7 @@ impl Agent {
 
     /// The settings are others than they were: what runs by them is started, stopped or changed.
     fn settings_changed(&mut self, now: Now, before: &Settings) {
-        self.trust_changed();
+        self.trust_changed(now);
         self.link_changed(now, before);
         self.reports_changed(now, before);
         self.subscriptions_changed(now, before);
@@ -218,7 +219,7 @@ impl Agent {
         };
         let originator = self.settings.rows(CONTROLLERS).find(|(_, args)| is_it(args)).map(|(path, _)| path.to_owned());
         let originator = originator.or_else(|| self.let_in(now, from));
-        let known = originator.map(|originator| (self.rights_of(now, &originator), originator));
+        let known = originator.map(|originator| (self.rights_of(&originator), originator));
         let Some((rights, originator)) = known.filter(|(rights, _)| !rights.is_banned()) else {
             let fault = Fault::new(code::PERMISSION_DENIED, format!("{from} is no controller of this box"));
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
@@ -310,6 +311,9 @@ impl Machine for Agent {
     type Output = Output;
 
     fn handle(&mut self, now: Now, input: Input) {
+        if matches!(input, Input::Link(LinkEvent::Received(..)) | Input::Done(..) | Input::Tick) {
+            self.look_up_targets(now);
+        }
         match input {
             Input::Link(event) => self.link(now, event),
             Input::Done(id, result) => self.job_done(now, id, result),

@@ -171,7 +171,7 @@ impl Agent {
             let value = |name: &str| subscription.get(name).map_or("", String::as_str);
             let controller = format!("{}.", value("Recipient"));
             let Some(to) = self.recipient(&controller) else { continue };
-            if !self.may_be_told(now, &controller, Kind::CommandEvent, what.path()) {
+            if !self.may_be_told(&controller, Kind::CommandEvent, what.path()) {
                 continue;
             }
             if self.endpoint.waiting() >= MAX_WAITING {

@@ -79,11 +79,14 @@ struct Permission {
     searches: Vec<Path>,
     found: BTreeSet<String>,
     grants: Grants,
+    /// It stands for searches that could not be looked up, until they are the next time.
+    stopgap: bool,
 }
 
 impl Permission {
     fn of(row: &Args) -> Self {
-        let mut permission = Self { targets: Vec::new(), searches: Vec::new(), found: BTreeSet::new(), grants: Grants::of(row) };
+        let mut permission =
+            Self { targets: Vec::new(), searches: Vec::new(), found: BTreeSet::new(), grants: Grants::of(row), stopgap: false };
         let list = Vec::<String>::read(row.get("Targets").map_or("", String::as_str)).unwrap_or_default();
         for text in list {
             match entry(&text) {
@@ -124,7 +127,7 @@ impl Permission {
         self.targets.iter().any(|target| target.names_in(path)) || found()
     }
 
-    /// Looks its searches up. What cannot be looked up is denied: the second permission goes before the first.
+    /// Looks its searches up, anew. What cannot be looked up is denied: the second permission goes before the first.
     fn looked_up(&self, look: &mut Look<'_>) -> (Self, Option<Self>) {
         let (mut done, mut denied) = (Self { found: BTreeSet::new(), ..self.clone() }, Vec::new());
         for search in &self.searches {
@@ -134,9 +137,8 @@ impl Permission {
                 Err(_) => denied.push(Target::widest(search)),
             }
         }
-        let deny = Self { targets: denied, searches: Vec::new(), found: BTreeSet::new(), grants: Grants::default() };
-        let deny = Some(deny).filter(|deny| !deny.targets.is_empty());
-        (done, deny)
+        let deny = Self { targets: denied, searches: Vec::new(), found: BTreeSet::new(), grants: Grants::default(), stopgap: true };
+        (done, Some(deny).filter(|deny| !deny.targets.is_empty()))
     }
 }
 
@@ -230,7 +232,7 @@ impl Rights {
     pub(super) fn looked_up(&self, look: &mut Look<'_>) -> Self {
         let mut role = |role: &Role| {
             let mut permissions = Vec::with_capacity(role.0.len());
-            for permission in &role.0 {
+            for permission in role.0.iter().filter(|permission| !permission.stopgap) {
                 let (done, denied) = permission.looked_up(look);
                 permissions.extend(denied);
                 permissions.push(done);

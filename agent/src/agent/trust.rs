@@ -20,8 +20,10 @@ const MAX_GUESTS: usize = 4;
 /// The rights of the controllers, and whom the agent let in by itself.
 #[derive(Default)]
 pub(super) struct Trusted {
-    /// By the path of the Controller row. Bounded by that table; emptied whenever the settings change.
+    /// By the path of the Controller row, bounded by that table. Made anew whenever the settings change.
     rights: BTreeMap<String, Rights>,
+    /// Whether some of them have searches in their `Targets`.
+    searches: bool,
     /// The Controller rows that the agent made for unknown controllers, as it made them. At most [`MAX_GUESTS`].
     guests: BTreeMap<String, Args>,
 }
@@ -44,34 +46,36 @@ impl Trusted {
 }
 
 impl Agent {
-    /// The rights of the controller of this Controller row (`Device.LocalAgent.Controller.1.`), as they are now.
-    pub(super) fn rights_of(&mut self, now: Now, controller: &str) -> Rights {
-        let rights = match self.trusted.rights.get(controller) {
-            Some(rights) => rights.clone(),
-            None => {
-                let rights = Rights::of(&self.settings, controller);
-                if self.settings.instances.contains_key(controller) {
-                    self.trusted.rights.insert(controller.to_owned(), rights.clone());
-                }
-                rights
-            }
-        };
-        if rights.has_searches() {
-            return self.look(now, |look| rights.looked_up(look));
-        }
-        rights
+    /// The rights of the controller of this Controller row (`Device.LocalAgent.Controller.1.`); of a row that is not there: none.
+    pub(super) fn rights_of(&self, controller: &str) -> Rights {
+        self.trusted.rights.get(controller).cloned().unwrap_or_default()
     }
 
     /// Whether the controller of this Controller row may be told of what is at this concrete path.
-    pub(super) fn may_be_told(&mut self, now: Now, controller: &str, kind: Kind, path: &str) -> bool {
-        self.rights_of(now, controller).allows(kind, Right::Notify, path)
+    pub(super) fn may_be_told(&self, controller: &str, kind: Kind, path: &str) -> bool {
+        self.rights_of(controller).allows(kind, Right::Notify, path)
     }
 
-    /// Roles, or who has them, may have changed: the next message is judged by what they are now.
-    pub(super) fn trust_changed(&mut self) {
-        self.trusted.rights.clear();
+    /// Roles, or who has them, may have changed: what comes next is judged by what they are now.
+    pub(super) fn trust_changed(&mut self, now: Now) {
         let settings = &self.settings;
         self.trusted.guests.retain(|row, made| settings.instances.get(row) == Some(made));
+        self.trusted.rights = map(settings.rows(CONTROLLERS).map(|(path, _)| (path.to_owned(), Rights::of(settings, path))));
+        self.trusted.searches = self.trusted.rights.values().any(Rights::has_searches);
+        self.look_up_targets(now);
+    }
+
+    /// Looks up what the searches in `Targets` find now. It is done before each thing that happens, so that permissions follow the
+    /// values; without searches it costs nothing.
+    pub(super) fn look_up_targets(&mut self, now: Now) {
+        if !self.trusted.searches {
+            return;
+        }
+        let mut rights = std::mem::take(&mut self.trusted.rights);
+        for rights in rights.values_mut().filter(|rights| rights.has_searches()) {
+            *rights = self.look(now, |look| rights.looked_up(look));
+        }
+        self.trusted.rights = rights;
     }
 
     /// Lets in a controller that nobody has introduced, if there is an `UntrustedRole` for it: gives the path of its new row.
