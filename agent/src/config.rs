@@ -199,7 +199,13 @@ impl Config {
         };
         put(
             "Device.LocalAgent.Controller.1.",
-            &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("AssignedRole", FULL)],
+            &[
+                ("Alias", "cpe-1"),
+                ("EndpointID", controller.as_str()),
+                ("Enable", "true"),
+                ("AssignedRole", FULL),
+                ("OnBoardingComplete", "true"),
+            ],
         );
         put("Device.LocalAgent.Controller.1.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put(
@@ -225,6 +231,7 @@ impl Config {
                 ("ClientID", id.as_str()),
             ],
         );
+        put("Device.BulkData.", &[("Enable", "true")]);
         put(
             "Device.BulkData.Profile.1.",
             &[
@@ -236,6 +243,7 @@ impl Config {
                 ("ReportingInterval", &text(self.report.interval)),
             ],
         );
+        put("Device.BulkData.Profile.1.JSONEncoding.", &[("ReportFormat", "NameValuePair")]);
         put("Device.BulkData.Profile.1.MQTT.", &[("Reference", "Device.MQTT.Client.1"), ("PublishTopic", &telemetry)]);
         for (index, reference) in report_head().iter().chain(&self.report.parameters).enumerate() {
             put(&format!("Device.BulkData.Profile.1.Parameter.{}.", index + 1), &[("Reference", reference)]);

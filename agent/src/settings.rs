@@ -11,12 +11,13 @@ use line3_proto::{Fault, Now};
 
 use crate::view::View;
 
-mod bulk_data;
+pub(crate) mod bulk_data;
 mod controller;
 pub mod controller_trust;
 pub mod mqtt_client;
 mod mtp;
 pub mod subscription;
+pub(crate) mod trigger;
 
 /// A table, or an object in a table, that the agent owns.
 pub trait Setting {
@@ -170,6 +171,7 @@ impl SettingDef {
 
 /// Every Setting, by path.
 pub const SETTINGS: &[SettingDef] = &[
+    SettingDef::of::<bulk_data::BulkData>(),
     SettingDef::of::<bulk_data::Profile>(),
     SettingDef::of::<bulk_data::JsonEncoding>(),
     SettingDef::of::<bulk_data::Mqtt>(),

@@ -6,7 +6,7 @@ use line3_proto::row::{Args, map};
 use line3_proto::{EndpointId, Now};
 
 use super::look::Look;
-use super::rights::{Kind, Right, Rights};
+use super::rights::Rights;
 use super::{Agent, CONTROLLERS};
 use crate::settings::controller_trust::{TRUST, UNTRUSTED};
 use crate::settings::subscription::TABLE;
@@ -51,11 +51,6 @@ impl Agent {
         self.trusted.rights.get(controller).cloned().unwrap_or_default()
     }
 
-    /// Whether the controller of this Controller row may be told of what is at this concrete path.
-    pub(super) fn may_be_told(&self, controller: &str, kind: Kind, path: &str) -> bool {
-        self.rights_of(controller).allows(kind, Right::Notify, path)
-    }
-
     /// Roles, or who has them, may have changed: what comes next is judged by what they are now.
     pub(super) fn trust_changed(&mut self, now: Now) {
         let settings = &self.settings;
@@ -88,7 +83,14 @@ impl Agent {
         let before = self.settings.clone();
         let row = self.settings.next(CONTROLLERS)?;
         let alias = format!("{MADE_UP}{}", row.trim_end_matches('.').rsplit('.').next().unwrap_or(""));
-        let values = [("Alias", alias.as_str()), ("EndpointID", from.as_str()), ("Enable", "true"), ("AssignedRole", &role)];
+        // There is no way to tell it anything, so it is not asked to take the box on board either.
+        let values = [
+            ("Alias", alias.as_str()),
+            ("EndpointID", from.as_str()),
+            ("Enable", "true"),
+            ("AssignedRole", &role),
+            ("OnBoardingComplete", "true"),
+        ];
         let made: Args = map(values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
         self.settings.insert_row(&row, made.clone());
         self.trusted.guests.insert(row.clone(), made);

@@ -27,7 +27,7 @@ fn played(permissions: &[&str], script: &str) -> String {
         ));
     }
     bench.ask(&format!(
-        "Add Device.LocalAgent.Controller. Alias=second Enable!=true EndpointID={SECOND} AssignedRole!=Device.LocalAgent.ControllerTrust.Role.5"
+        "Add Device.LocalAgent.Controller. Alias=second Enable!=true OnBoardingComplete!=true EndpointID={SECOND} AssignedRole!=Device.LocalAgent.ControllerTrust.Role.5"
     ));
     bench.ask("Add Device.LocalAgent.Controller.2.MTP. Alias=second Enable=true Protocol=MQTT");
     bench.ask("Set Device.LocalAgent.Controller.2.MTP.1.MQTT. Topic!=usp/controller/self::second/box");
@@ -145,6 +145,34 @@ fn nobody_lifts_himself() {
             5s > to self::second #5 SetResp   Device.LocalAgent.Controller.2. [ControllerCode: 7006 your roles do not let you set Device.LocalAgent.Controller.2.ControllerCode]
             6s > to self::second #6 SetResp Device.LocalAgent.Controller.1. [ControllerCode: 7006 your roles do not let you set Device.LocalAgent.Controller.1.ControllerCode]
             6s > to self::second #6 SetResp Device.LocalAgent.Controller.2. [ControllerCode: 7006 your roles do not let you set Device.LocalAgent.Controller.2.ControllerCode]
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_lifts_himself_by_what_another_one_set_up() {
+    check(
+        &["Device. r--n", "Device.LocalAgent.Subscription. rw-n"],
+        "1s < Add Device.LocalAgent.Subscription. Alias=s ID=s Enable=true NotifType=Event ReferenceList=Device.Boot! TriggerAction=Config
+         2s 2< Set Device.LocalAgent.Subscription.1. TriggerConfigSettings!=Device.LocalAgent.Controller.2.AssignedRole=\"Device.LocalAgent.ControllerTrust.Role.4\"
+         3s 2< Set Device.LocalAgent.Subscription.1. TriggerAction!=NotifyAndConfig
+         4s 2< Set Device.LocalAgent.Subscription.1. Enable!=false
+         5s < Set Device.LocalAgent.Subscription.1. TriggerAction!=NotifyAndConfig
+         6s 2< Add Device.LocalAgent.Subscription. Alias=t ID=t Enable=true NotifType=OperationComplete ReferenceList=Device. TriggerAction=Config TriggerConfigSettings!=Device.LocalAgent.Controller.2.AssignedRole=\"Device.LocalAgent.ControllerTrust.Role.4\"
+         7s < Operate Device.X_LINE3_Test.Mend() Seconds=1
+         9s < Get Device.LocalAgent.Controller.2.AssignedRole",
+        &expect![[r#"
+            1s > #1 AddResp Device.LocalAgent.Subscription.1. Alias=s ID=s Recipient=Device.LocalAgent.Controller.1
+            2s > to self::second #2 Error 7006 what the subscription of Device.LocalAgent.Controller.1 sets, it sets with its rights: only Device.LocalAgent.Controller.1 may change TriggerConfigSettings
+            2s > to self::second #2   Device.LocalAgent.Subscription.1.TriggerConfigSettings: 7006 what the subscription of Device.LocalAgent.Controller.1 sets, it sets with its rights: only Device.LocalAgent.Controller.1 may change TriggerConfigSettings
+            3s > to self::second #3 Error 7006 what the subscription of Device.LocalAgent.Controller.1 sets, it sets with its rights: only Device.LocalAgent.Controller.1 may change TriggerAction
+            3s > to self::second #3   Device.LocalAgent.Subscription.1.TriggerAction: 7006 what the subscription of Device.LocalAgent.Controller.1 sets, it sets with its rights: only Device.LocalAgent.Controller.1 may change TriggerAction
+            4s > to self::second #4 SetResp Device.LocalAgent.Subscription.1. Enable=false
+            5s > #5 SetResp Device.LocalAgent.Subscription.1. TriggerAction=NotifyAndConfig
+            6s > to self::second #6 AddResp Device.LocalAgent.Subscription.2. Alias=t ID=t Recipient=Device.LocalAgent.Controller.2
+            7s > #7 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.1.
+            8s log Device.LocalAgent.Subscription.2. could not set Device.LocalAgent.Controller.2.AssignedRole: 7006 your roles do not let you set Device.LocalAgent.Controller.2.AssignedRole
+            9s > #8 GetResp Device.LocalAgent.Controller.2. AssignedRole=Device.LocalAgent.ControllerTrust.Role.5
         "#]],
     );
 }
