@@ -12,3 +12,4 @@ mod reporting;
 mod script;
 mod show;
 mod storm;
+mod trusting;
