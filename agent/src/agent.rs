@@ -22,13 +22,18 @@ use boot::Leaving;
 use jobs::Jobs;
 use journal::Journal;
 use keep::Kept;
+use lasting::Lasting;
 use link::Held;
 use look::Look;
 use model::Model;
 use notify::{Endings, Recipient};
 use numbers::Numbers;
+use onboard::OnBoarding;
+use periodic::Periodic;
 use reports::Reports;
 use rights::Rights;
+use trigger::Triggers;
+use watch::Watch;
 use way::Way;
 
 mod boot;
@@ -37,15 +42,20 @@ mod get;
 mod jobs;
 mod journal;
 mod keep;
+mod lasting;
 mod link;
 mod look;
 mod model;
 mod notify;
 mod numbers;
+mod onboard;
 mod operate;
+mod periodic;
 mod reports;
 mod rights;
 mod supported;
+mod trigger;
+mod watch;
 mod way;
 
 pub use jobs::{Job, JobId};
@@ -104,6 +114,11 @@ pub struct Agent {
     journal: Journal,
     reports: Reports,
     endings: Endings,
+    watch: Watch,
+    triggers: Triggers,
+    periodic: Periodic,
+    on_boarding: OnBoarding,
+    lasting: Lasting,
     last_token: Token,
     held: Held,
     way: Way,
@@ -152,6 +167,11 @@ impl Agent {
             journal,
             reports: Reports::default(),
             endings: Endings::default(),
+            watch: Watch::default(),
+            triggers: Triggers::default(),
+            periodic: Periodic::default(),
+            on_boarding: OnBoarding::default(),
+            lasting: Lasting::default(),
             last_token: 0,
             held: Held::default(),
             way: Way::new(!config.broker.ca.as_os_str().is_empty()),
@@ -163,7 +183,9 @@ impl Agent {
         agent.reports_changed(now, &Settings::default());
         agent.mind_time_to_live(now);
         agent.boot(now);
-        agent.pump(now);
+        agent.resume(now);
+        agent.subscribers_changed();
+        agent.follow_up(now);
         agent
     }
 
@@ -226,6 +248,16 @@ impl Agent {
         self.mind_time_to_live(now);
     }
 
+    /// What follows from what was just done: who is to be told is, and what that sets is set.
+    fn follow_up(&mut self, now: Now) {
+        self.pump(now);
+        self.mind_changes(now);
+        self.mind_periods(now);
+        self.mind_on_boarding(now);
+        self.mind_triggers(now);
+        self.pump(now);
+    }
+
     fn log(&mut self, text: impl Into<String>) {
         self.out.push_back(Output::Log(text.into()));
     }
@@ -280,7 +312,8 @@ impl Agent {
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
                 EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
                 EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),
-                EndpointOutput::Answered { .. } | EndpointOutput::Connected { .. } | EndpointOutput::Disconnected { .. } => {}
+                EndpointOutput::Answered { tag, answer, .. } => self.notification_answered(now, tag, &answer),
+                EndpointOutput::Connected { .. } | EndpointOutput::Disconnected { .. } => {}
             }
         }
         // The answer that precedes a restart is the last that was published.
@@ -336,7 +369,7 @@ impl Machine for Agent {
             Input::NotRestarted(fault) => self.not_restarted(&fault),
             Input::Tick => self.tick(now),
         }
-        self.pump(now);
+        self.follow_up(now);
     }
 
     fn poll(&mut self) -> Option<Output> {
@@ -345,6 +378,8 @@ impl Machine for Agent {
 
     fn deadline(&self) -> Option<Mono> {
         let leaving = self.leaving.as_ref().map(|leaving| leaving.by);
-        [self.endpoint.deadline(), self.jobs.deadline(), self.reports.deadline(), leaving, self.endings.next()].into_iter().flatten().min()
+        let told = [self.watch.deadline(), self.periodic.deadline(), self.on_boarding_deadline(), self.triggers.deadline()];
+        let others = [self.endpoint.deadline(), self.jobs.deadline(), self.reports.deadline(), leaving, self.endings.next()];
+        told.into_iter().chain(others).flatten().min()
     }
 }

@@ -16,6 +16,7 @@ mod controller;
 pub mod mqtt_client;
 mod mtp;
 pub mod subscription;
+pub(crate) mod trigger;
 
 /// A table, or an object in a table, that the agent owns.
 pub trait Setting {

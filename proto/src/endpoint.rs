@@ -54,6 +54,8 @@ pub enum Side {
 /// A question on its way.
 struct Question {
     tag: Tag,
+    /// How many were asked before it: the oldest has the least.
+    number: u64,
     to: EndpointId,
     publication: Publication,
     expires: Option<Mono>,
@@ -130,6 +132,22 @@ impl Endpoint {
     #[must_use]
     pub fn listens_on(&self) -> &str {
         &self.listens_on
+    }
+
+    /// How many bytes the questions have that wait for an answer.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.questions.values().map(|question| question.publication.payload.len()).sum()
+    }
+
+    /// Of which tag the most questions wait for an answer, or with `bytes` the most bytes of questions.
+    #[must_use]
+    pub fn most_waiting(&self, bytes: bool) -> Option<Tag> {
+        let mut sums: BTreeMap<Tag, usize> = BTreeMap::new();
+        for question in self.questions.values() {
+            *sums.entry(question.tag).or_default() += if bytes { question.publication.payload.len() } else { 1 };
+        }
+        sums.into_iter().max_by_key(|(_, sum)| *sum).map(|(tag, _)| tag)
     }
 
     /// Where `to` is to send its answers.
@@ -268,6 +286,7 @@ impl Endpoint {
         }
         let mut question = Question {
             tag: ask.tag,
+            number: self.asked,
             to: ask.to,
             publication,
             expires: ask.expires.map(|time| now.mono + time),
@@ -373,6 +392,13 @@ impl Machine for Endpoint {
                 let questions = &mut self.questions;
                 questions.retain(|_, question| question.tag != tag);
                 self.agenda.retain(|(_, id)| questions.contains_key(id));
+            }
+            Input::ForgetOldest(tag) => {
+                let mine = self.questions.iter().filter(|(_, question)| question.tag == tag);
+                if let Some(id) = mine.min_by_key(|(_, question)| question.number).map(|(id, _)| id.clone()) {
+                    self.questions.remove(&id);
+                    self.agenda.retain(|(_, other)| *other != id);
+                }
             }
             Input::Reachable(reachable) => {
                 self.reachable = reachable;

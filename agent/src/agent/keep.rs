@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::row::{self, Args};
-use line3_proto::usp::Response;
+use line3_proto::usp::{ParamError, Response};
 use line3_proto::{Fault, Now};
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +127,10 @@ impl Agent {
         let response = self.look_as(now, rights, |look| edit(look, &mut draft, &Editor::new(by, now)))?;
         if draft != self.settings {
             self.stays_reachable(&draft)?;
+            self.can_watch(now, &draft).map_err(|(row, fault)| Refusal {
+                params: vec![ParamError { param_path: format!("{row}ReferenceList"), err_code: fault.code, err_msg: fault.text.clone() }],
+                fault,
+            })?;
             self.keep(&draft).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
             let before = std::mem::replace(&mut self.settings, draft);
             self.settings_changed(now, &before);

@@ -25,6 +25,9 @@ pub(super) struct Held(VecDeque<(Mono, Publication)>);
 
 impl Agent {
     pub(super) fn link(&mut self, now: Now, event: LinkEvent) {
+        if matches!(event, LinkEvent::Up(_) | LinkEvent::Down { .. }) {
+            self.watch.stir();
+        }
         match event {
             LinkEvent::Up(session) => self.link_up(now, session),
             LinkEvent::Down { reason, .. } => {

@@ -25,7 +25,7 @@ row! {
         /// Whether the box knows what time it is.
         Status: Known<Status>,
         /// The time on the box's clock, in UTC.
-        CurrentLocalTime: Wall,
+        CurrentLocalTime: Wall [ticks],
     }
 }
 

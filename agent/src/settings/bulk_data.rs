@@ -129,7 +129,7 @@ row! {
         /// How many references it has.
         ParameterNumberOfEntries: u32 = "0",
         /// The number of the newest report of this run, from 1; a hole shows a lost report.
-        X_LINE3_Sequence: u64 = "0",
+        X_LINE3_Sequence: u64 [ticks] = "0",
         /// Why its reports cannot be sent, for a person; empty: they can.
         X_LINE3_Trouble: String = "",
     }

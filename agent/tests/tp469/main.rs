@@ -35,6 +35,7 @@ mod mqtt;
 mod notify;
 mod operate;
 mod records;
+mod scripted_broker;
 mod set;
 mod supported;
 

@@ -68,6 +68,8 @@ pub enum Input {
     Done(Reply),
     /// No answer to this question is wanted any more.
     Forget(Tag),
+    /// No answer to the oldest question of this tag is wanted any more.
+    ForgetOldest(Tag),
     /// Whether others can be reached. While they cannot, no question is sent, first or again: it is when they can again. It begins
     /// with yes.
     Reachable(bool),
