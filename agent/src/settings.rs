@@ -13,6 +13,7 @@ use crate::view::View;
 
 pub(crate) mod bulk_data;
 mod controller;
+pub mod controller_trust;
 pub mod mqtt_client;
 mod mtp;
 pub mod subscription;
@@ -170,6 +171,9 @@ pub const SETTINGS: &[SettingDef] = &[
     SettingDef::of::<controller::ControllerMtp>(),
     SettingDef::of::<controller::ControllerMtpMqtt>(),
     SettingDef::of::<controller::TransferCompletePolicy>(),
+    SettingDef::of::<controller_trust::Trust>(),
+    SettingDef::of::<controller_trust::Role>(),
+    SettingDef::of::<controller_trust::Permission>(),
     SettingDef::of::<mtp::Mtp>(),
     SettingDef::of::<mtp::MtpMqtt>(),
     SettingDef::of::<subscription::Subscription>(),

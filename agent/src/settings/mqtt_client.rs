@@ -71,7 +71,7 @@ row! {
         /// Its MQTT client id; empty: the broker gives one, which is kept.
         ClientID: String [rw, len(256)] = "",
         /// The user name that the broker wants; empty: none.
-        Username: String [rw, len(256)] = "",
+        Username: String [rw, secured, len(256)] = "",
         /// The password that the broker wants.
         Password: String [rw, secret, len(256)] = "",
         /// The shortest wait before connecting again.

@@ -13,3 +13,4 @@ mod reporting;
 mod script;
 mod show;
 mod storm;
+mod trusting;

@@ -22,6 +22,7 @@ mod lab;
 mod line;
 mod setup;
 mod table;
+mod universal;
 
 mod access;
 mod add;
