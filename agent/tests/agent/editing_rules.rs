@@ -14,7 +14,7 @@ fn two_controllers() -> Bench {
     let mut bench = Bench::new();
     bench.play(
         "0s up
-         0s < Add Device.LocalAgent.Controller. EndpointID=self::second Enable=true Alias=second
+         0s < Add Device.LocalAgent.Controller. EndpointID=self::second Enable=true Alias=second OnBoardingComplete=true AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
          0s < Add Device.LocalAgent.Controller.2.MTP. Enable=true
          0s < Set Device.LocalAgent.Controller.2.MTP.1.MQTT. Topic=usp/controller/self::second/proto::sim-1 AgentMTPReference=Device.LocalAgent.MTP.1",
     );
@@ -27,7 +27,7 @@ fn a_controller_is_added_with_all_that_belongs_to_it_and_may_ask_then() {
     let said = bench.play(
         "0s up
          1s < from=self::second Get Device.LocalAgent.UpTime
-         2s < Add Device.LocalAgent.Controller. EndpointID=self::second Enable=1
+         2s < Add Device.LocalAgent.Controller. EndpointID=self::second Enable=1 OnBoardingComplete=true AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
          3s < Add Device.LocalAgent.Controller.2.MTP. Enable=true
          4s < Set Device.LocalAgent.Controller.2.MTP.1.MQTT. Topic=usp/controller/self::second/proto::sim-1
          5s < from=self::second Get Device.LocalAgent.Controller.2.
@@ -223,6 +223,27 @@ fn nobody_cuts_off_himself_or_the_box() {
             7s > #10 Error 7002 Device.MQTT.Client.1.BrokerAddress: the client has no broker any more: nobody could reach this box to undo it; make another way first
             7s > #10   Device.MQTT.Client.1.BrokerAddress: 7012 the client has no broker any more: nobody could reach this box to undo it; make another way first
             8s > #11 GetResp Device.LocalAgent.Controller.1. ControllerCode=kept
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_takes_his_own_last_role() {
+    check(
+        "1s < Set Device.LocalAgent.Controller.1. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.1
+         2s < Set Device.LocalAgent.ControllerTrust.Role.4. Enable!=false
+         3s < Delete Device.LocalAgent.ControllerTrust.Role.4.
+         4s < Set Device.LocalAgent.ControllerTrust.Role.4.Permission.1. Obj!=r---
+         5s < Add Device.LocalAgent.ControllerTrust.Role.4.Permission. Enable=true Order=9 Targets=Device.LocalAgent.Subscription. Obj=r---
+         6s < from=self::second Set Device.LocalAgent.Controller.1. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.1",
+        &expect![[r#"
+            1s > #4 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            2s > #5 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            3s > #6 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            4s > #7 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            5s > #8 AddResp Device.LocalAgent.ControllerTrust.Role.4.Permission.2. Alias=cpe-2
+            6s > #9 SetResp Device.LocalAgent.Controller.2. AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
+            7s > to self::second #10 SetResp Device.LocalAgent.Controller.1. AssignedRole=Device.LocalAgent.ControllerTrust.Role.1
         "#]],
     );
 }
