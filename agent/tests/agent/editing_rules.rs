@@ -41,8 +41,10 @@ fn a_controller_is_added_with_all_that_belongs_to_it_and_may_ask_then() {
         2s > #2 AddResp Device.LocalAgent.Controller.2. Alias=cpe-2 EndpointID=self::second
         3s > #3 AddResp Device.LocalAgent.Controller.2.MTP.1. Alias=cpe-1 Protocol=MQTT
         4s > #4 SetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. Topic=usp/controller/self::second/proto::sim-1
-        4s > to self::second Notify  answer wanted: Some(OnBoardReq(OnBoardRequest { oui: "", product_class: "", serial_number: "SIM00000001", agent_supported_protocol_versions: "1.0,1.1,1.2,1.3,1.4" }))
-        5s > to self::second #5 GetResp Device.LocalAgent.Controller.2.: 7026 Device.LocalAgent.Controller.2. is not in the data model of this box
+        5s > to self::second #5 GetResp Device.LocalAgent.Controller.2. Alias=cpe-2 AssignedRole=Device.LocalAgent.ControllerTrust.Role.4 BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::second InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=true OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
+        5s > to self::second #5 GetResp Device.LocalAgent.Controller.2.MTP.1. Alias=cpe-1 Enable=true Protocol=MQTT
+        5s > to self::second #5 GetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. AgentMTPReference= Reference= Topic=usp/controller/self::second/proto::sim-1
+        5s > to self::second #5 GetResp Device.LocalAgent.Controller.2.TransferCompletePolicy. ResultTypeFilter=Both
         6s log gone
         7s log connected to the broker
         7s > connect RUN.2 usp/agent/proto::sim-1
@@ -179,13 +181,12 @@ fn who_is_deleted_takes_his_subscriptions_along() {
          9s up
          10s < GetInstances Device.LocalAgent.Controller. Device.LocalAgent.Subscription.",
         &expect![[r#"
-            1s > to self::second #4 Error 7006 your roles do not let you add to Device.LocalAgent.Subscription.
-            1s > to self::second #4   Device.LocalAgent.Subscription.: 7006 your roles do not let you add to Device.LocalAgent.Subscription.
-            2s > #5 AddResp Device.LocalAgent.Subscription.1. Alias=cpe-1 ID=mine Recipient=Device.LocalAgent.Controller.1
+            1s > to self::second #4 AddResp Device.LocalAgent.Subscription.1. Alias=cpe-1 ID=his Recipient=Device.LocalAgent.Controller.2
+            2s > #5 AddResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=mine Recipient=Device.LocalAgent.Controller.1
             3s > #6 DeleteResp Device.LocalAgent.Controller.2.: gone [Device.LocalAgent.Controller.2.]
             4s > #7 GetInstancesResp Device.LocalAgent.Controller.1. Alias=cpe-1 EndpointID=self::line3
             4s > #7 GetInstancesResp Device.LocalAgent.Controller.1.MTP.1. Alias=cpe-1 Protocol=MQTT
-            4s > #7 GetInstancesResp Device.LocalAgent.Subscription.1. Alias=cpe-1 ID=mine Recipient=Device.LocalAgent.Controller.1
+            4s > #7 GetInstancesResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=mine Recipient=Device.LocalAgent.Controller.1
             5s > to self::second #8 Error 7006 self::second is no controller of this box
             6s > #9 AddResp Device.LocalAgent.Controller.3. Alias=cpe-3 EndpointID=self::second
             9s log connected to the broker
@@ -193,7 +194,7 @@ fn who_is_deleted_takes_his_subscriptions_along() {
             10s > #11 GetInstancesResp Device.LocalAgent.Controller.1. Alias=cpe-1 EndpointID=self::line3
             10s > #11 GetInstancesResp Device.LocalAgent.Controller.3. Alias=cpe-3 EndpointID=self::second
             10s > #11 GetInstancesResp Device.LocalAgent.Controller.1.MTP.1. Alias=cpe-1 Protocol=MQTT
-            10s > #11 GetInstancesResp Device.LocalAgent.Subscription.1. Alias=cpe-1 ID=mine Recipient=Device.LocalAgent.Controller.1
+            10s > #11 GetInstancesResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=mine Recipient=Device.LocalAgent.Controller.1
         "#]],
     );
 }
@@ -242,8 +243,7 @@ fn nobody_takes_his_own_last_role() {
             3s > #6 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
             4s > #7 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
             5s > #8 AddResp Device.LocalAgent.ControllerTrust.Role.4.Permission.2. Alias=cpe-2
-            6s > #9 SetResp Device.LocalAgent.Controller.2. AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
-            7s > to self::second #10 SetResp Device.LocalAgent.Controller.1. AssignedRole=Device.LocalAgent.ControllerTrust.Role.1
+            6s > to self::second #9 SetResp Device.LocalAgent.Controller.1. AssignedRole=Device.LocalAgent.ControllerTrust.Role.1
         "#]],
     );
 }
@@ -259,13 +259,12 @@ fn another_controller_may_and_it_lasts() {
          5s < from=self::second GetInstances Device.LocalAgent.Controller.",
     );
     expect![[r#"
-        1s > to self::second #4 Error 7006 your roles do not let you delete Device.LocalAgent.Controller.1.
-        1s > to self::second #4   Device.LocalAgent.Controller.1.: 7006 your roles do not let you delete Device.LocalAgent.Controller.1.
-        2s > #5 GetResp Device.LocalAgent. UpTime=2
+        1s > to self::second #4 DeleteResp Device.LocalAgent.Controller.1.: gone [Device.LocalAgent.Controller.1.]
+        2s > #5 Error 7006 self::line3 is no controller of this box
         4s log connected to the broker
         4s > connect RUN.1 usp/agent/proto::sim-1
-        4s > connect RUN.1 usp/agent/proto::sim-1
-        4s > to self::second Notify  answer wanted: Some(OnBoardReq(OnBoardRequest { oui: "", product_class: "", serial_number: "SIM00000001", agent_supported_protocol_versions: "1.0,1.1,1.2,1.3,1.4" }))
+        5s > to self::second #6 GetInstancesResp Device.LocalAgent.Controller.2. Alias=second EndpointID=self::second
+        5s > to self::second #6 GetInstancesResp Device.LocalAgent.Controller.2.MTP.1. Alias=cpe-1 Protocol=MQTT
     "#]]
     .assert_eq(&said);
 }
