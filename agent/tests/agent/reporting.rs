@@ -349,33 +349,6 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn an_add_reaches_into_the_objects_of_the_row() {
-    check(
-        &format!(
-            "1s {ADD} MQTT.Reference=Device.MQTT.Client.1 MQTT.PublishTopic=bulk JSONEncoding.ReportFormat=NameValuePair
-             2s < Get Device.BulkData.Profile.2.MQTT. Device.BulkData.Profile.2.JSONEncoding.ReportFormat
-             3s {ADD} MQTT.PublishTopic=a/# MQTT.Nope=1 HTTP.URL=x MQTT.PublishQoS=0 Parameter.{{i}}.Name=x
-             4s < Get Device.BulkData.Profile.3.MQTT.
-             5s {ADD} MQTT.PublishTopic!=a/#
-             6s {ADD} HTTP.URL!=x
-             7s < Get Device.BulkData.ProfileNumberOfEntries"
-        ),
-        &expect![[r#"
-            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
-            2s > #3 GetResp Device.BulkData.Profile.2.MQTT. PublishQoS=1 PublishRetain=false PublishTopic=bulk Reference=Device.MQTT.Client.1
-            2s > #3 GetResp Device.BulkData.Profile.2.JSONEncoding. ReportFormat=NameValuePair
-            3s > #4 AddResp Device.BulkData.Profile.3. Alias=cpe-3 [HTTP.URL: 7010 Device.BulkData.Profile.{i}.HTTP. has no parameter URL] [MQTT.Nope: 7010 Device.BulkData.Profile.{i}.MQTT. has no parameter Nope] [MQTT.PublishTopic: 7012 "a/#": there is no publishing to a topic with # or +] [Parameter.{i}.Name: 7010 Device.BulkData.Profile.{i}.Parameter.{i}. has no parameter Name]
-            4s > #5 GetResp Device.BulkData.Profile.3.MQTT. PublishQoS=0 PublishRetain=false PublishTopic= Reference=
-            5s > #6 Error 7021 PublishTopic: "a/#": there is no publishing to a topic with # or +
-            5s > #6   Device.BulkData.Profile.MQTT.PublishTopic: 7012 "a/#": there is no publishing to a topic with # or +
-            6s > #7 Error 7021 URL: Device.BulkData.Profile.{i}.HTTP. has no parameter URL
-            6s > #7   Device.BulkData.Profile.HTTP.URL: 7010 Device.BulkData.Profile.{i}.HTTP. has no parameter URL
-            7s > #8 GetResp Device.BulkData. ProfileNumberOfEntries=3
-        "#]],
-    );
-}
-
-#[test]
 fn a_report_can_be_forced_and_the_schedule_stays() {
     check(
         &format!(
