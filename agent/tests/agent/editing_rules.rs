@@ -175,7 +175,7 @@ fn who_is_deleted_takes_his_subscriptions_along() {
          3s < Delete Device.LocalAgent.Controller.2.
          4s < GetInstances Device.LocalAgent.Controller. Device.LocalAgent.Subscription.
          5s < from=self::second Get Device.LocalAgent.UpTime
-         6s < Add Device.LocalAgent.Controller. EndpointID=self::second
+         6s < Add Device.LocalAgent.Controller. EndpointID=self::second AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
          7s < GetInstances Device.LocalAgent.Controller.3.MTP.
          8s kill
          9s up
