@@ -32,8 +32,8 @@ use onboard::OnBoarding;
 use periodic::Periodic;
 use reports::Reports;
 use rights::Rights;
-use trust::Trusted;
 use trigger::Triggers;
+use trust::Trusted;
 use watch::Watch;
 use way::Way;
 
@@ -55,8 +55,8 @@ mod periodic;
 mod reports;
 mod rights;
 mod supported;
-mod trust;
 mod trigger;
+mod trust;
 mod watch;
 mod way;
 

@@ -94,16 +94,6 @@ impl Edit<'_> {
     }
 }
 
-/// Refuses to turn off what the box is reached by.
-pub(crate) fn stays_on(values: &Args) -> Result<(), Blame> {
-    match values.get("Enable").map(String::as_str) {
-        Some("false" | "0") => {
-            Err(("Enable", Fault::new(code::REQUEST_DENIED, "it is the only way to the box, which could not be told to turn it on again")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What names that the agent makes up begin with.
 pub(crate) const MADE_UP: &str = "cpe-";
 

@@ -4,6 +4,7 @@
 mod bench;
 mod commands;
 mod editing;
+mod editing_rules;
 mod notifying;
 mod once;
 mod operating;

@@ -6,13 +6,13 @@ use line3_proto::Fault;
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target as PathTarget};
-use line3_proto::row::{self, Args};
+use line3_proto::row::Args;
 use line3_proto::usp::{
     Add, AddResp, AddRespOperStatus, AddRespOperationFailure, AddRespOperationStatus, AddRespOperationSuccess, AddRespParameterError,
     CreateObject, CreatedObjectResult,
 };
 
-use super::{Denied, Editor, Granted, Target, Wish, grant, readable, refusal, settle};
+use super::{Denied, Editor, Granted, Target, Wish, grant, refusal, settle, told};
 use crate::agent::get::within_bounds;
 use crate::agent::look::Look;
 use crate::agent::model::Source;
@@ -87,7 +87,6 @@ fn create(
     if !look.rights.allows(Kind::Obj, Right::Write, table) {
         return Err(Fault::new(code::PERMISSION_DENIED, format!("your roles do not let you add to {table}")).into());
     }
-    within_bounds(object.param_settings.len())?;
     editor.count(object.param_settings.len())?;
     if draft.rows(table).count() >= def.max_rows {
         let text = format!("{table} has {} rows, the most there can be; delete one first", def.max_rows);
@@ -103,8 +102,7 @@ fn create(
     let objects = settle_inner(look, draft, &target, inner, editor, &mut faults)?;
     draft.insert_row(&path, values.clone());
     draft.instances.extend(objects);
-    let keys = def.keys.iter().copied().flatten().filter(|name| readable(look, &path, name));
-    let unique_keys = row::map(keys.filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone()))));
+    let unique_keys = told(look, &target, &values, def.keys.iter().copied().flatten().copied());
     let param_errs = faults.into_iter().map(|(param, fault)| AddRespParameterError { param, err_code: fault.code, err_msg: fault.text });
     Ok(AddRespOperationSuccess { param_errs: param_errs.collect(), unique_keys, instantiated_path: path })
 }
