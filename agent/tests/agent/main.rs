@@ -4,6 +4,7 @@
 mod bench;
 mod commands;
 mod editing;
+mod editing_rules;
 mod notifying;
 mod once;
 mod operating;
@@ -12,3 +13,4 @@ mod reporting;
 mod script;
 mod show;
 mod storm;
+mod trusting;
