@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use line3_proto::endpoint::{Endpoint, Input as EndpointInput, Output as EndpointOutput, Refusal, Reply, Side};
 use line3_proto::fault::code;
-use line3_proto::link::{LinkEvent, Publication, Token};
+use line3_proto::link::{ClientSettings, LinkEvent, Publication, Token};
 use line3_proto::row::Args;
 use line3_proto::usp::{GetSupportedProtocolResp, Request, Response};
 use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
@@ -22,6 +22,7 @@ use boot::Leaving;
 use jobs::Jobs;
 use lasting::Lasting;
 use journal::Journal;
+use keep::Kept;
 use link::Held;
 use look::Look;
 use model::Model;
@@ -33,6 +34,7 @@ use reports::Reports;
 use rights::Rights;
 use trigger::Triggers;
 use watch::Watch;
+use way::Way;
 
 mod boot;
 mod edit;
@@ -54,6 +56,7 @@ mod rights;
 mod supported;
 mod trigger;
 mod watch;
+mod way;
 
 pub use jobs::{Job, JobId};
 
@@ -76,8 +79,14 @@ pub enum Input {
 /// What an agent wants done.
 #[derive(Debug)]
 pub enum Output {
+    /// Connect and subscribe like this. Comes once before anything else, and whenever the settings change.
+    Configure(Box<ClientSettings>),
+    /// Carry this to the link, ahead of all that waits there.
+    Greet(Token, Publication),
     /// Carry this to the link.
     Publish(Token, Publication),
+    /// Connect anew, with what was last configured.
+    Reconnect,
     /// Poll this until it ends or is cancelled.
     Start(Job),
     /// Drop this command.
@@ -97,7 +106,7 @@ pub struct Agent {
     facts: Facts,
     settings: Settings,
     /// What of the settings was last kept, so that flash is written only when that changes.
-    kept: Settings,
+    kept: Kept,
     endpoint: Endpoint,
     jobs: Jobs,
     journal: Journal,
@@ -110,6 +119,7 @@ pub struct Agent {
     lasting: Lasting,
     last_token: Token,
     held: Held,
+    way: Way,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
 }
@@ -137,14 +147,8 @@ impl Agent {
         let mut log = |trouble: Option<String>| out.extend(trouble.map(Output::Log));
         let (journal, trouble) = Journal::load(&*host);
         log(trouble);
-        let (kept, trouble) = keep::load(&*host);
+        let (kept, settings, trouble) = Kept::load(&*host, config.factory(&id));
         log(trouble);
-        let mut settings = config.factory(&id);
-        settings.instances.extend(kept.instances.clone());
-        for (table, number) in &kept.highest {
-            let highest = settings.highest.entry(table.clone()).or_default();
-            *highest = (*highest).max(*number);
-        }
         let seed = host.random();
         let facts = facts(now, &*host, config, &id, &catalogue);
         let (phase, endpoint) = (reports::phase(&id), Endpoint::new(id, Side::Agent, &facts.run_id, seed));
@@ -168,9 +172,11 @@ impl Agent {
             lasting: Lasting::default(),
             last_token: 0,
             held: Held::default(),
+            way: Way::new(!config.broker.ca.as_os_str().is_empty()),
             leaving: None,
             out,
         };
+        agent.configure_link();
         agent.endpoint.handle(now, EndpointInput::Reachable(false));
         agent.start_reports(now, phase);
         agent.mind_time_to_live(now);
@@ -212,7 +218,7 @@ impl Agent {
 
     /// The controllers that are enabled and can be reached.
     fn recipients(&self) -> Vec<Recipient> {
-        self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).collect()
+        self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).filter(|to| way::is_topic(&to.topic)).collect()
     }
 
     /// One look at the data model, with the agent's own rights.
@@ -234,7 +240,7 @@ impl Agent {
 
     /// The settings are others than they were: what runs by them is started, stopped or changed.
     fn settings_changed(&mut self, now: Now, before: &Settings) {
-        self.link_changed(now, before);
+        self.link_changed(now);
         self.reports_changed(now, before);
         self.subscriptions_changed(now, before);
         self.mind_time_to_live(now);
@@ -285,9 +291,9 @@ impl Agent {
             Request::Set(set) => {
                 self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
             }
-            Request::Delete(delete) => {
-                self.edit(now, &originator, &rights, |look, draft, _| Ok(Response::DeleteResp(edit::delete(look, draft, &delete)?)))
-            }
+            Request::Delete(delete) => self.edit(now, &originator, &rights, |look, draft, editor| {
+                Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
+            }),
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
                 Err(Fault::new(code::NOT_SUPPORTED, "an agent does not take this kind of message").into())
             }
@@ -300,6 +306,7 @@ impl Agent {
         while let Some(output) = self.endpoint.poll() {
             match output {
                 EndpointOutput::Publish(publication) => self.publish(now, publication),
+                EndpointOutput::Unaddressed { to, publication } => self.publish_to(now, &to, publication),
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
                 EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
                 EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),

@@ -14,6 +14,7 @@ use line3_proto::row::{Args, Field, Row};
 use crate::host::Host;
 
 mod cancel;
+mod force_reconnect;
 mod get_catalogue;
 mod ip_ping;
 mod ns_lookup;
@@ -75,6 +76,8 @@ pub enum Afterwards {
     Cancel(u32),
     /// The controller with this instance number of `Device.LocalAgent.Controller.{i}.` is sent an OnBoardRequest.
     OnBoard(u32),
+    /// The client with this instance number of `Device.MQTT.Client.{i}.` connects anew.
+    Reconnect(u32),
 }
 
 /// How far a command is. Only the newest word is kept; the agent passes it on at most once a second.
@@ -149,6 +152,7 @@ pub const COMMANDS: &[CommandDef] = &[
     CommandDef::of::<ip_ping::IpPing>(),
     CommandDef::of::<send_on_board_request::SendOnBoardRequest>(),
     CommandDef::of::<cancel::Cancel>(),
+    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<get_catalogue::GetCatalogue>(),
     CommandDef::of::<reboot::Reboot>(),
     CommandDef::of::<schedule_timer::ScheduleTimer>(),

@@ -29,6 +29,7 @@ pub mod ipv6_address;
 pub mod local_agent;
 pub mod memory_status;
 pub mod mqtt;
+pub mod mqtt_capabilities;
 pub mod mqtt_stats;
 pub mod process;
 pub mod process_status;
@@ -161,6 +162,7 @@ pub const OBJECTS: &[ObjectDef] = &[
     ObjectDef::of::<local_agent::LocalAgent>(),
     ObjectDef::of::<request::Request>(),
     ObjectDef::of::<mqtt::Mqtt>(),
+    ObjectDef::of::<mqtt_capabilities::MqttCapabilities>(),
     ObjectDef::of::<mqtt_stats::MqttStats>(),
     ObjectDef::of::<time::Time>(),
 ];

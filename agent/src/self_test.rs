@@ -138,14 +138,15 @@ mod tests {
               AddressingType: the kernel does not tell where an address comes from
             Device.IP.Interface.{i}.IPv6Address.{i}.                    1 of 1 values, 2 rows
             Device.IP.Interface.{i}.Stats.                              9 of 9 values, 2 rows
-            Device.LocalAgent.                                          13 of 13 values
+            Device.LocalAgent.                                          14 of 14 values
             Device.LocalAgent.Request.{i}.                              0 of 0 values, no row
             Device.MQTT.                                                1 of 1 values
+            Device.MQTT.Capabilities.                                   3 of 3 values
             Device.MQTT.Client.{i}.Stats.                               4 of 5 values
               BrokerConnectionEstablished: the agent has not connected yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the clock (systemd-timesyncd would)
-            25 objects, 1 of them unknown to this box; 91 values
+            26 objects, 1 of them unknown to this box; 95 values
         "#]]
         .assert_eq(&render(&findings, 100));
     }
@@ -218,16 +219,17 @@ mod tests {
                   nothing: this box has no /sys/class/net
             Device.IP.Interface.{i}.Stats.
                   nothing: this box has no /sys/class/net
-            Device.LocalAgent.                                          13 of 13 values
+            Device.LocalAgent.                                          14 of 14 values
             Device.LocalAgent.Request.{i}.                              0 of 0 values, no row
             Device.MQTT.                                                1 of 1 values
+            Device.MQTT.Capabilities.                                   3 of 3 values
             Device.MQTT.Client.{i}.Stats.                               4 of 5 values
               BrokerConnectionEstablished: the agent has not connected
                   yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the
                   clock (systemd-timesyncd would)
-            25 objects, 9 of them unknown to this box; 31 values
+            26 objects, 9 of them unknown to this box; 35 values
         "#]]
         .assert_eq(&text);
     }

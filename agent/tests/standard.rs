@@ -1,4 +1,4 @@
-//! The agent's Objects against the standard: every path and every parameter is TR-181's, with its type, unit and values, or it
+//! The agent's Objects and Settings against the standard: every path and every parameter is TR-181's, with its type, unit and values, or it
 //! is the agent's own and says so (`X_LINE3_`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use line3_agent::objects::{OBJECTS, ObjectDef};
+use line3_agent::objects::OBJECTS;
+use line3_agent::settings::SETTINGS;
 use line3_proto::row::{Access, Field};
 
 /// A parameter as the standard has it.
@@ -62,13 +63,15 @@ fn wrong(field: &Field, parameter: &Parameter) -> Option<String> {
 fn every_object_and_parameter_is_of_the_standard_or_marked_as_our_own() {
     let standard = standard();
     let mut troubles = Vec::new();
-    for ObjectDef { path, fields, keys, doc, .. } in OBJECTS {
+    let objects = OBJECTS.iter().map(|def| (def.path, def.fields, def.keys, def.doc));
+    let settings = SETTINGS.iter().map(|def| (def.path, def.fields, def.keys, def.doc));
+    for (path, fields, keys, doc) in objects.chain(settings) {
         let own = path.contains(".X_LINE3_");
-        let object = standard.get(*path);
+        let object = standard.get(path);
         if object.is_none() && !own {
             troubles.push(format!("{path} is not in the standard"));
         }
-        for field in *fields {
+        for field in fields {
             let trouble = match object.and_then(|object| object.get(field.name)) {
                 _ if own || field.name.starts_with("X_LINE3_") => None,
                 Some(parameter) => wrong(field, parameter),

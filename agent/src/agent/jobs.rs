@@ -232,6 +232,7 @@ impl Agent {
         match task.afterwards.get() {
             Afterwards::Reboot if reboots => self.restart_when_said(now),
             Afterwards::Cancel(id) => self.stop(now, id, Fault::new(code::COMMAND_CANCELLED, "cancelled by the controller")),
+            Afterwards::Reconnect(number) => self.reconnect(number),
             Afterwards::Nothing | Afterwards::Reboot | Afterwards::OnBoard(_) => {}
         }
     }

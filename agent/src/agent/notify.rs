@@ -145,10 +145,15 @@ impl Agent {
         if settings.value(path, "Enable") != "true" {
             return None;
         }
+        let way = |(path, args): (&str, &Args)| {
+            let topic = settings.value(&format!("{path}MQTT."), "Topic");
+            (args.get("Enable").is_some_and(|enable| enable == "true") && !topic.is_empty()).then(|| topic.to_owned())
+        };
+        let topic = settings.rows(&format!("{path}MTP.")).find_map(way)?;
         let m = Duration::from_secs(number("USPNotifRetryMinimumWaitInterval", 5).into());
         Some(Recipient {
             id: EndpointId::parse(settings.value(path, "EndpointID")).ok()?,
-            topic: settings.value(&format!("{path}MTP.1.MQTT."), "Topic").to_owned(),
+            topic,
             backoff: Backoff::notify(m, number("USPNotifRetryIntervalMultiplier", 2000)),
         })
     }

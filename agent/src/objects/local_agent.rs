@@ -21,6 +21,8 @@ row! {
         UpTime: u32 [s, ticks],
         /// The message transfer protocols that the agent speaks.
         SupportedProtocols: Vec<String>,
+        /// The subtypes that the agent is announced under by mDNS: none, it is not announced.
+        AdvertisedDeviceSubtypes: Vec<String>,
         /// How many rows `MTP.{i}.` has.
         MTPNumberOfEntries: u32,
         /// How many rows `Controller.{i}.` has.
@@ -55,6 +57,7 @@ impl Object for LocalAgent {
             SoftwareVersion: env!("CARGO_PKG_VERSION").to_owned(),
             UpTime: u32::try_from(view.now.mono.since(facts.started).as_secs()).unwrap_or(u32::MAX),
             SupportedProtocols: vec!["MQTT".to_owned()],
+            AdvertisedDeviceSubtypes: Vec::new(),
             MTPNumberOfEntries: rows("Device.LocalAgent.MTP."),
             ControllerNumberOfEntries: rows("Device.LocalAgent.Controller."),
             SubscriptionNumberOfEntries: rows("Device.LocalAgent.Subscription."),
@@ -96,6 +99,7 @@ mod tests {
             SoftwareVersion = <version>
             UpTime = 60
             SupportedProtocols = MQTT
+            AdvertisedDeviceSubtypes = 
             MTPNumberOfEntries = 1
             ControllerNumberOfEntries = 2
             SubscriptionNumberOfEntries = 1

@@ -35,7 +35,7 @@ row! {
         /// The path of the Controller row that it belongs to.
         Controller: String,
         /// How many reports wait in memory while there is no broker; the oldest goes first.
-        NumberOfRetainedFailedReports: u32 [range(0, 1440)] = "120",
+        NumberOfRetainedFailedReports: i32 [range(0, 1440)] = "120",
         /// How reports travel.
         Protocol: Protocol = "MQTT",
         /// How reports are written.

@@ -1,22 +1,31 @@
 //! `Device.LocalAgent.MTP.{i}.`: where the agent listens.
 
-use line3_proto::row;
+use line3_proto::row::Args;
 use line3_proto::value::Known;
+use line3_proto::{row, values};
 
-use super::Setting;
+use super::{Blame, Edit, Setting};
 use crate::view::View;
+
+values! {
+    /// `Protocol`: what this agent speaks.
+    pub enum Protocol {
+        /// MQTT.
+        MQTT,
+    }
+}
 
 row! {
     /// A way to the agent.
     pub struct MtpRow {
         /// A name that never changes.
-        Alias: String,
-        /// Whether this way is used.
-        Enable: bool,
+        Alias: String [once, len(64)] = "",
+        /// Whether this way is used. It is the only one, so it stays: a box that turned it off could not be told to turn it on.
+        Enable: bool [rw] = "true",
         /// `Up` or `Down`.
         Status: String,
-        /// `MQTT`.
-        Protocol: String,
+        /// How it goes.
+        Protocol: Protocol [rw] = "MQTT",
     }
 }
 
@@ -24,13 +33,13 @@ row! {
     /// How the agent is reached by MQTT.
     pub struct MtpMqttRow {
         /// The path of the MQTT client.
-        Reference: String,
+        Reference: String [rw, len(256)] = "",
         /// The topic the agent listens on, unless the broker names one.
-        ResponseTopicConfigured: String,
+        ResponseTopicConfigured: String [rw, len(1024)] = "",
         /// The topic that the broker named.
         ResponseTopicDiscovered: String,
         /// The quality of service of what the agent publishes.
-        PublishQoS: u32 [range(0, 1)] = "1",
+        PublishQoS: u32 [rw, range(0, 1)] = "1",
     }
 }
 
@@ -42,6 +51,9 @@ impl Setting for Mtp {
     const DOC: &'static str = "A way to the agent.";
     const KEYS: &'static [&'static [&'static str]] = &[&["Alias"]];
     type Row = MtpRow;
+    fn complete(values: &mut Args, _: &Edit<'_>) -> Result<(), Blame> {
+        super::stays_on(values)
+    }
     fn live(view: &View<'_>, _: &str) -> Vec<(&'static str, Known<String>)> {
         vec![("Status", Ok(if view.facts.link.up { "Up" } else { "Down" }.to_owned()))]
     }
@@ -54,6 +66,10 @@ impl Setting for MtpMqtt {
     const PATH: &'static str = "Device.LocalAgent.MTP.{i}.MQTT.";
     const DOC: &'static str = "How the agent is reached by MQTT.";
     type Row = MtpMqttRow;
+    fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
+        super::mqtt_client::publishable(values, "ResponseTopicConfigured")?;
+        edit.refers(values, "Reference", "Device.MQTT.Client.")
+    }
     fn live(view: &View<'_>, _: &str) -> Vec<(&'static str, Known<String>)> {
         vec![("ResponseTopicDiscovered", Ok(view.facts.link.response_information.clone()))]
     }

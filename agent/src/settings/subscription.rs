@@ -14,11 +14,11 @@ const MAX_REFERENCES: usize = 32;
 pub const TABLE: &str = "Device.LocalAgent.Subscription.";
 
 values! {
-    /// `NotifType`
+    /// `NotifType`.
     pub enum NotifType {
         /// A parameter has another value.
         ValueChange,
-        /// A table has a new row.
+        /// A row is new.
         ObjectCreation,
         /// A row is gone.
         ObjectDeletion,
@@ -30,11 +30,11 @@ values! {
 }
 
 values! {
-    /// `TriggerAction`
+    /// `TriggerAction`.
     pub enum TriggerAction {
-        /// Telling the controller.
+        /// The recipient is told.
         Notify,
-        /// Setting what `TriggerConfigSettings` says.
+        /// TriggerConfigSettings are set.
         Config,
         /// Both.
         NotifyAndConfig,
@@ -50,18 +50,18 @@ row! {
         Enable: bool [rw] = "false",
         /// The path of the Controller row that made it: the agent's to fill in.
         Recipient: String,
-        /// What is done when it happens.
+        /// What happens when there is something to tell.
         TriggerAction: TriggerAction [rw] = "Notify",
-        /// What `Config` sets: at most 16 of `path=value`, texts in quotes.
-        TriggerConfigSettings: Vec<String> [rw, len(4096)] = "",
+        /// What is set then: `Device.….Parameter=value` each, texts in quotes, at most 16.
+        TriggerConfigSettings: Vec<String> [rw, len(1024)] = "",
         /// The controller's name for it; the agent makes one up.
         ID: String [once, len(64)] = "",
         /// When it was made, by the box's clock.
         CreationDate: Wall,
-        /// What is to be told.
-        NotifType: NotifType [once] = "Event",
-        /// What it is about: paths, searches or partial paths, at most 32.
-        ReferenceList: Vec<String> [once, len(4096)] = "",
+        /// What is to be told; empty until it is given once: then nothing is told.
+        NotifType: NotifType [once],
+        /// What it is about: paths, searches or partial paths, at most 32; empty until it is given once: then nothing is told.
+        ReferenceList: Vec<String> [once, len(1024)] = "",
         /// Whether it outlives the agent's restart.
         Persistent: bool [rw] = "false",
         /// After how long it ends by itself; 0: never.
@@ -83,24 +83,10 @@ impl Setting for Subscription {
     const MAX_ROWS: usize = 64;
     type Row = SubscriptionRow;
     fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
-        let number = edit.at.trim_end_matches('.').rsplit('.').next().unwrap_or("");
-        for name in ["Alias", "ID"] {
-            let (value, own) = (values.entry(name.to_owned()).or_default(), format!("cpe-{number}"));
-            if value.is_empty() {
-                *value = own;
-            } else if value.starts_with("cpe-") && *value != own {
-                let text = format!("{name} {value:?}: names that begin with cpe- are the agent's to give; leave it out or choose another");
-                return Err((name, Fault::new(code::INVALID_VALUE, text)));
-            }
-        }
         values.entry("Recipient".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
         values.entry("CreationDate".to_owned()).or_insert_with(|| edit.now.wall.to_string());
+        references(values).map_err(|fault| ("ReferenceList", fault))?;
         trigger::settings(values).map_err(|fault| ("TriggerConfigSettings", fault))?;
-        let references = references(values).map_err(|fault| ("ReferenceList", fault))?;
-        if references.is_empty() {
-            let fault = Fault::new(code::REQUIRED_PARAMETER_FAILED, "a subscription needs a ReferenceList: paths of what it is about");
-            return Err(("ReferenceList", fault));
-        }
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use line3_agent::host::Host;
 use line3_agent::host::sim::{CountedClock, SimBox, SimClock, SimFlash, SimHost};
 use line3_agent::objects::OBJECTS;
 use line3_agent::view::RebootMode;
-use line3_proto::link::{LinkEvent, Session, Token};
+use line3_proto::link::{ClientSettings, LinkEvent, Session, Token};
 use line3_proto::record::{self, Content};
 use line3_proto::usp::{Msg, MsgContent, NotifyResp, Request, Response};
 use line3_proto::{EndpointId, Machine, Mono, Now, Publication, Topic, Wall};
@@ -28,6 +28,8 @@ pub(crate) struct Bench {
     pub(crate) flash: SimFlash,
     pub(crate) host: Rc<SimHost>,
     pub(crate) agent: Agent,
+    /// How the link was last told to connect.
+    pub(crate) settings: Option<ClientSettings>,
     pub(crate) config: Config,
     id: EndpointId,
     running: Vec<Job>,
@@ -82,6 +84,7 @@ impl Bench {
             flash,
             host,
             agent,
+            settings: None,
             config,
             id,
             running: Vec::new(),
@@ -304,7 +307,9 @@ impl Bench {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Publish(token, publication) => self.published(token, publication),
+            Output::Configure(settings) => self.settings = Some(*settings),
+            Output::Reconnect => self.say("> reconnect"),
+            Output::Greet(token, publication) | Output::Publish(token, publication) => self.published(token, publication),
             Output::Start(job) => self.running.push(job),
             Output::Cancel(id) => self.running.retain(|job| job.id != id),
             Output::Log(text) => self.say(&format!("log {text}")),

@@ -82,6 +82,13 @@ pub enum Input {
 pub enum Output {
     /// Carry this to the link.
     Publish(Publication),
+    /// An answer to somebody who named no Response Topic: carry it to where `to` is known to listen. It has no topic yet.
+    Unaddressed {
+        /// Whom it is for.
+        to: EndpointId,
+        /// The answer.
+        publication: Publication,
+    },
     /// Somebody asks. Answer by [`Input::Answer`].
     Asked {
         /// Who.

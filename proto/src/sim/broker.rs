@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::filter::Filter;
+use crate::filter::Filter;
 use super::wire::{Down, Up, expires, with_remaining};
 use super::{Counts, NetConfig, Role};
 use crate::machine::Mono;

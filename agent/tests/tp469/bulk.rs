@@ -1,0 +1,3 @@
+//! Bulk data: section 10.
+
+cases! {}

@@ -1,0 +1,3 @@
+//! Functionality: section 9.
+
+cases! {}

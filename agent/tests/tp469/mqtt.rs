@@ -1,0 +1,3 @@
+//! The MQTT binding: section 11.
+
+cases! {}

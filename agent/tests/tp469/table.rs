@@ -1,0 +1,99 @@
+//! The table of all cases of the plan, with what came of each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+
+use crate::case::Case;
+
+/// All cases of the plan: id, class, title, and why one does not apply.
+const PLAN: &str = include_str!("cases.txt");
+
+/// One line of the plan.
+struct Planned {
+    id: &'static str,
+    title: &'static str,
+    /// Why it does not apply; empty: it does.
+    why_not: &'static str,
+}
+
+fn plan() -> impl Iterator<Item = Planned> {
+    PLAN.lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let mut fields = line.split('|').map(str::trim);
+        let (id, _class, title) = (fields.next().unwrap(), fields.next().unwrap(), fields.next().unwrap());
+        Planned { id, title, why_not: fields.next().unwrap_or_default() }
+    })
+}
+
+/// What is known of each case.
+pub(crate) struct Table {
+    /// The cases written, with what stands for what.
+    written: BTreeMap<String, &'static str>,
+    /// How often an id was written.
+    twice: Vec<String>,
+    outcomes: Mutex<BTreeMap<String, bool>>,
+}
+
+impl Table {
+    pub(crate) fn new<'a>(cases: impl Iterator<Item = &'a Case>) -> Self {
+        let mut table = Self { written: BTreeMap::new(), twice: Vec::new(), outcomes: Mutex::default() };
+        for case in cases {
+            if table.written.insert(case.id(), case.note).is_some() {
+                table.twice.push(case.id());
+            }
+        }
+        table
+    }
+
+    /// A case has ended.
+    pub(crate) fn note(&self, id: &str, passed: bool) {
+        self.outcomes.lock().unwrap().insert(id.to_owned(), passed);
+    }
+
+    /// Each case of the plan is either written or declared not to apply, and nothing else is written.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let missing: Vec<_> = plan().filter(|case| case.why_not.is_empty() && !self.written.contains_key(case.id)).map(|c| c.id).collect();
+        let both: Vec<_> = plan().filter(|case| !case.why_not.is_empty() && self.written.contains_key(case.id)).map(|c| c.id).collect();
+        let foreign: Vec<_> = self.written.keys().filter(|id| plan().all(|case| case.id != id.as_str())).map(String::as_str).collect();
+        let twice = &self.twice;
+        if missing.is_empty() && both.is_empty() && foreign.is_empty() && twice.is_empty() {
+            return Ok(());
+        }
+        let shown = |what: &str, ids: &[&str]| if ids.is_empty() { String::new() } else { format!("{what}: {}\n", ids.join(" ")) };
+        Err(format!(
+            "{}{}{}{}",
+            shown("not written", &missing),
+            shown("written although cases.txt says that they do not apply", &both),
+            shown("not in the plan", &foreign),
+            shown("written twice", &twice.iter().map(String::as_str).collect::<Vec<_>>()),
+        ))
+    }
+}
+
+impl fmt::Display for Table {
+    /// Cases that were not selected are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcomes = self.outcomes.lock().unwrap();
+        // Only where all ran is the rest worth a line.
+        let whole = outcomes.len() == self.written.len();
+        let (mut passed, mut failed, mut other) = (0, 0, 0);
+        for Planned { id, title, why_not } in plan() {
+            let result = match outcomes.get(id) {
+                Some(true) => "passed".to_owned(),
+                Some(false) => "FAILED".to_owned(),
+                None if !whole => continue,
+                None if why_not.is_empty() => "not written".to_owned(),
+                None => format!("not applicable: {why_not}"),
+            };
+            match outcomes.get(id) {
+                Some(true) => passed += 1,
+                Some(false) => failed += 1,
+                None => other += 1,
+            }
+            let note = self.written.get(id).copied().unwrap_or_default();
+            let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+            writeln!(f, "{id:<6} {title:<100} {result}{note}")?;
+        }
+        writeln!(f, "TP-469: {passed} passed; {failed} failed; {other} not applicable or not written")
+    }
+}
