@@ -195,7 +195,10 @@ impl Config {
                 settings.highest.insert(format!("{table}."), number);
             }
         };
-        put("Device.LocalAgent.Controller.1.", &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("OnBoardingComplete", "true")]);
+        put(
+            "Device.LocalAgent.Controller.1.",
+            &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("OnBoardingComplete", "true")],
+        );
         put("Device.LocalAgent.Controller.1.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put(
             "Device.LocalAgent.Controller.1.MTP.1.MQTT.",

@@ -62,7 +62,9 @@ impl Agent {
             return;
         }
         self.periodic.stale = false;
-        let wanted = row::map(self.settings.rows(CONTROLLERS).filter_map(|(path, args)| Some((path.to_owned(), period(&self.settings, path, args)?))));
+        let wanted = row::map(
+            self.settings.rows(CONTROLLERS).filter_map(|(path, args)| Some((path.to_owned(), period(&self.settings, path, args)?))),
+        );
         let periods = &mut self.periodic.next;
         periods.retain(|path, next| {
             let same = |(interval, reference): &(Duration, String)| *interval == next.interval && *reference == next.reference;

@@ -145,8 +145,7 @@ fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResu
                 access: if field.access == Access::ReadOnly { ParamAccessType::ParamReadOnly } else { ParamAccessType::ParamReadWrite }
                     .into(),
                 value_type: field.ty as i32,
-                value_change: if field.ticks { ValueChangeType::ValueChangeWillIgnore } else { ValueChangeType::ValueChangeAllowed }
-                    .into(),
+                value_change: if field.ticks { ValueChangeType::ValueChangeWillIgnore } else { ValueChangeType::ValueChangeAllowed }.into(),
             })
             .collect(),
         divergent_paths: Vec::new(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use line3_proto::usp::{Response, Set, SetRespOperStatus, UpdateObject, UpdateParamSetting};
 use line3_proto::path::Target;
+use line3_proto::usp::{Response, Set, SetRespOperStatus, UpdateObject, UpdateParamSetting};
 use line3_proto::{Mono, Now};
 
 use super::{Agent, edit};
@@ -60,14 +60,22 @@ impl Agent {
             let param_settings = vec![UpdateParamSetting { param: param.clone(), value, required: true }];
             let update_objs = vec![UpdateObject { obj_path: path.object().to_string(), param_settings }];
             let set = Set { allow_partial: false, update_objs };
-            let done = self.edit(now, &controller, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)));
+            let done =
+                self.edit(now, &controller, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)));
             let failed = match done {
-                Ok(Response::SetResp(done)) => done.updated_obj_results.into_iter().find_map(|result| match result.oper_status?.oper_status? {
-                    SetRespOperStatus::OperFailure(failure) => Some(format!("{} {}", failure.err_code, failure.err_msg)),
-                    SetRespOperStatus::OperSuccess(_) => None,
-                }),
+                Ok(Response::SetResp(done)) => {
+                    done.updated_obj_results.into_iter().find_map(|result| match result.oper_status?.oper_status? {
+                        SetRespOperStatus::OperFailure(failure) => Some(format!("{} {}", failure.err_code, failure.err_msg)),
+                        SetRespOperStatus::OperSuccess(_) => None,
+                    })
+                }
                 Ok(_) => None,
-                Err(refusal) => Some(refusal.params.first().map_or_else(|| refusal.fault.to_string(), |param| format!("{} {}", param.err_code, param.err_msg))),
+                Err(refusal) => Some(
+                    refusal
+                        .params
+                        .first()
+                        .map_or_else(|| refusal.fault.to_string(), |param| format!("{} {}", param.err_code, param.err_msg)),
+                ),
             };
             if let Some(failed) = failed {
                 self.log(format!("{subscription} could not set {path}: {failed}"));

@@ -11,10 +11,10 @@ use line3_proto::path::{Path, Segment, Target};
 use line3_proto::row::Args;
 use line3_proto::{Fault, Mono, Now};
 
+use super::Agent;
 use super::get::unique_keys;
 use super::look::{Look, Place, Row};
 use super::notify::Happening;
-use super::Agent;
 use crate::settings::Settings;
 use crate::settings::subscription::{TABLE, references};
 

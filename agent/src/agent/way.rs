@@ -137,8 +137,8 @@ fn qos(row: &Row<'_>, name: &str, or: u32) -> QoS {
 impl Agent {
     /// Tells the link how to connect and where to listen, if that is news.
     pub(super) fn configure_link(&mut self) {
-        let (mtp, client) = enabled(&self.settings)
-            .unwrap_or_else(|| ("Device.LocalAgent.MTP.1.".to_owned(), "Device.MQTT.Client.1.".to_owned()));
+        let (mtp, client) =
+            enabled(&self.settings).unwrap_or_else(|| ("Device.LocalAgent.MTP.1.".to_owned(), "Device.MQTT.Client.1.".to_owned()));
         let settings = self.client_settings(&mtp, &client);
         let at = format!("{mtp}MQTT.");
         self.way.qos = qos(&Row::new(&self.settings, "Device.LocalAgent.MTP.{i}.MQTT.", &at), "PublishQoS", 1);
@@ -162,7 +162,10 @@ impl Agent {
             clean_start: row.is("CleanStart"),
             keep_alive: row.seconds("KeepAliveTime", 60),
             session_expiry: row.seconds("SessionExpiryInterval", 0),
-            in_flight: u16::try_from(row.number("ReceiveMaximum", 0)).ok().filter(|max| *max > 0).map_or(MAX_IN_FLIGHT, |max| max.min(MAX_IN_FLIGHT)),
+            in_flight: u16::try_from(row.number("ReceiveMaximum", 0))
+                .ok()
+                .filter(|max| *max > 0)
+                .map_or(MAX_IN_FLIGHT, |max| max.min(MAX_IN_FLIGHT)),
             will: self.will(client),
             will_delay: row.seconds("WillDelayInterval", 0),
             backoff: Backoff {
@@ -171,7 +174,9 @@ impl Agent {
                 cap: row.seconds("ConnectRetryMaxInterval", 300).max(Duration::from_secs(1)),
             },
             filters: filters(&self.settings, client),
-            inbox: Some(self.settings.value(&format!("{mtp}MQTT."), "ResponseTopicConfigured")).filter(|topic| is_topic(topic)).map(str::to_owned),
+            inbox: Some(self.settings.value(&format!("{mtp}MQTT."), "ResponseTopicConfigured"))
+                .filter(|topic| is_topic(topic))
+                .map(str::to_owned),
         }
     }
 

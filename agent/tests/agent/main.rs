@@ -5,6 +5,8 @@ mod bench;
 mod commands;
 mod editing;
 mod notifying;
+mod notifying_acts;
+mod notifying_changes;
 mod once;
 mod operating;
 mod reading;

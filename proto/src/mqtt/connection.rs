@@ -293,7 +293,11 @@ impl Connection {
 
     /// The news that the link is up, once.
     pub(super) fn rise(&mut self) -> Option<Session> {
-        if self.up || !self.acknowledged || self.leaving.is_some() || !(self.changes.is_empty() && self.asked.is_empty() && self.subscribing.is_empty()) {
+        if self.up
+            || !self.acknowledged
+            || self.leaving.is_some()
+            || !(self.changes.is_empty() && self.asked.is_empty() && self.subscribing.is_empty())
+        {
             return None;
         }
         self.up = true;
