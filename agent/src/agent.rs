@@ -59,6 +59,8 @@ mod watch;
 mod way;
 
 pub use jobs::{Job, JobId};
+pub(crate) use model::ABSENT;
+pub(crate) use reports::MAX_BYTES as MAX_REPORT;
 
 /// The table of controllers.
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
@@ -151,7 +153,7 @@ impl Agent {
         log(trouble);
         let seed = host.random();
         let facts = facts(now, &*host, config, &id, &catalogue);
-        let (phase, endpoint) = (reports::phase(&id), Endpoint::new(id, Side::Agent, &facts.run_id, seed));
+        let endpoint = Endpoint::new(id, Side::Agent, &facts.run_id, seed);
         let mut agent = Self {
             host,
             model,
@@ -178,7 +180,7 @@ impl Agent {
         };
         agent.configure_link();
         agent.endpoint.handle(now, EndpointInput::Reachable(false));
-        agent.start_reports(now, phase);
+        agent.reports_changed(now, &Settings::default());
         agent.mind_time_to_live(now);
         agent.boot(now);
         agent.resume(now);

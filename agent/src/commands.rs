@@ -14,6 +14,7 @@ use line3_proto::row::{Args, Field, Row};
 use crate::host::Host;
 
 mod cancel;
+mod force_collection;
 mod force_reconnect;
 mod get_catalogue;
 mod ip_ping;
@@ -74,10 +75,12 @@ pub enum Afterwards {
     Reboot,
     /// The command with this instance number of `Device.LocalAgent.Request.{i}.` is stopped.
     Cancel(u32),
-    /// The controller with this instance number of `Device.LocalAgent.Controller.{i}.` is sent an OnBoardRequest.
-    OnBoard(u32),
     /// The client with this instance number of `Device.MQTT.Client.{i}.` connects anew.
     Reconnect(u32),
+    /// The profile with this instance number of `Device.BulkData.Profile.{i}.` makes a report. That comes before the answer, as it may fail.
+    Report(u32),
+    /// The controller with this instance number of `Device.LocalAgent.Controller.{i}.` is sent an OnBoardRequest.
+    OnBoard(u32),
 }
 
 /// How far a command is. Only the newest word is kept; the agent passes it on at most once a second.
@@ -148,12 +151,13 @@ fn start_any<C: Command>(args: &Args, ctx: Ctx) -> Result<Running, Fault> {
 
 /// Every Command, by path.
 pub const COMMANDS: &[CommandDef] = &[
+    CommandDef::of::<force_collection::ForceCollection>(),
     CommandDef::of::<ns_lookup::NsLookup>(),
     CommandDef::of::<ip_ping::IpPing>(),
     CommandDef::of::<send_on_board_request::SendOnBoardRequest>(),
     CommandDef::of::<cancel::Cancel>(),
-    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<get_catalogue::GetCatalogue>(),
+    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<reboot::Reboot>(),
     CommandDef::of::<schedule_timer::ScheduleTimer>(),
 ];

@@ -223,6 +223,7 @@ impl Config {
                 ("ClientID", id.as_str()),
             ],
         );
+        put("Device.BulkData.", &[("Enable", "true")]);
         put(
             "Device.BulkData.Profile.1.",
             &[
@@ -234,6 +235,7 @@ impl Config {
                 ("ReportingInterval", &text(self.report.interval)),
             ],
         );
+        put("Device.BulkData.Profile.1.JSONEncoding.", &[("ReportFormat", "NameValuePair")]);
         put("Device.BulkData.Profile.1.MQTT.", &[("Reference", "Device.MQTT.Client.1"), ("PublishTopic", &telemetry)]);
         for (index, reference) in report_head().iter().chain(&self.report.parameters).enumerate() {
             put(&format!("Device.BulkData.Profile.1.Parameter.{}.", index + 1), &[("Reference", reference)]);

@@ -11,7 +11,7 @@ use line3_proto::{Fault, Now};
 
 use crate::view::View;
 
-mod bulk_data;
+pub(crate) mod bulk_data;
 mod controller;
 pub mod mqtt_client;
 mod mtp;
@@ -170,6 +170,7 @@ impl SettingDef {
 
 /// Every Setting, by path.
 pub const SETTINGS: &[SettingDef] = &[
+    SettingDef::of::<bulk_data::BulkData>(),
     SettingDef::of::<bulk_data::Profile>(),
     SettingDef::of::<bulk_data::JsonEncoding>(),
     SettingDef::of::<bulk_data::Mqtt>(),

@@ -31,12 +31,12 @@ mod supported;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Call, CallId, Cancel, Outcome, Step};
+pub use call::{Call, CallId, Cancel, Change, Done, Outcome, Step, Wrong};
 use calls::Calls;
 pub use calls::{MAX_OPEN, MAX_OPEN_OF_BOX, Reopened};
 use catalogues::Catalogues;
 use onboard::Lesson;
-pub use order::{Order, is_secret};
+pub use order::{Edit, Order, is_secret};
 use probes::Probes;
 
 /// The most boxes held; one more is not taken in, and said so in the log. Each has a certificate that somebody issued.

@@ -123,6 +123,17 @@ impl Endpoint {
         self.questions.len()
     }
 
+    /// A box listens on another topic from now on (R-MQTT.21).
+    pub fn listen_on(&mut self, topic: &str) {
+        topic.clone_into(&mut self.listens_on);
+    }
+
+    /// The topic on which a box listens.
+    #[must_use]
+    pub fn listens_on(&self) -> &str {
+        &self.listens_on
+    }
+
     /// How many bytes the questions have that wait for an answer.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
@@ -137,17 +148,6 @@ impl Endpoint {
             *sums.entry(question.tag).or_default() += if bytes { question.publication.payload.len() } else { 1 };
         }
         sums.into_iter().max_by_key(|(_, sum)| *sum).map(|(tag, _)| tag)
-    }
-
-    /// A box listens on another topic from now on (R-MQTT.21).
-    pub fn listen_on(&mut self, topic: &str) {
-        topic.clone_into(&mut self.listens_on);
-    }
-
-    /// The topic on which a box listens.
-    #[must_use]
-    pub fn listens_on(&self) -> &str {
-        &self.listens_on
     }
 
     /// Where `to` is to send its answers.

@@ -196,6 +196,11 @@ impl Agent {
     }
 
     fn finish(&mut self, now: Now, task: Task, mut result: Result<Args, Fault>) {
+        if let (Ok(_), Afterwards::Report(profile)) = (&result, task.afterwards.get())
+            && let Err(fault) = self.force_report(now, profile)
+        {
+            result = Err(fault);
+        }
         self.watch.stir();
         if let (true, Afterwards::OnBoard(number)) = (result.is_ok(), task.afterwards.get())
             && let Err(fault) = self.begin_on_boarding(now, number)
@@ -233,7 +238,7 @@ impl Agent {
             Afterwards::Reboot if reboots => self.restart_when_said(now),
             Afterwards::Cancel(id) => self.stop(now, id, Fault::new(code::COMMAND_CANCELLED, "cancelled by the controller")),
             Afterwards::Reconnect(number) => self.reconnect(number),
-            Afterwards::Nothing | Afterwards::Reboot | Afterwards::OnBoard(_) => {}
+            Afterwards::Nothing | Afterwards::Reboot | Afterwards::Report(_) | Afterwards::OnBoard(_) => {}
         }
     }
 

@@ -126,11 +126,11 @@ impl Agent {
         let mut draft = self.settings.clone();
         let response = self.look_as(now, rights, |look| edit(look, &mut draft, &Editor::new(by, now)))?;
         if draft != self.settings {
+            self.stays_reachable(&draft)?;
             self.can_watch(now, &draft).map_err(|(row, fault)| Refusal {
                 params: vec![ParamError { param_path: format!("{row}ReferenceList"), err_code: fault.code, err_msg: fault.text.clone() }],
                 fault,
             })?;
-            self.stays_reachable(&draft)?;
             self.keep(&draft).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
             let before = std::mem::replace(&mut self.settings, draft);
             self.settings_changed(now, &before);

@@ -29,7 +29,7 @@ const MAX_WAITING: usize = 256;
 const MAX_WAITING_BYTES: usize = 1024 * 1024;
 
 /// Every event. `Device.LocalAgent.TransferComplete!` has its place here once something is transferred.
-pub(super) const EVENTS: &[EventDef] = &[boot::BOOT, periodic::PERIODIC, jobs::PROGRESS];
+pub(super) const EVENTS: &[EventDef] = &[boot::BOOT, periodic::PERIODIC, jobs::PROGRESS, super::reports::PUSH];
 
 /// What can be told.
 pub(super) enum Happening<'a> {

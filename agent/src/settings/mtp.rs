@@ -54,8 +54,9 @@ impl Setting for Mtp {
     fn complete(values: &mut Args, _: &Edit<'_>) -> Result<(), Blame> {
         super::stays_on(values)
     }
-    fn live(view: &View<'_>, _: &str) -> Vec<(&'static str, Known<String>)> {
-        vec![("Status", Ok(if view.facts.link.up { "Up" } else { "Down" }.to_owned()))]
+    fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
+        let link = &view.facts.link;
+        vec![("Status", Ok(if link.up && at == link.mtp { "Up" } else { "Down" }.to_owned()))]
     }
 }
 

@@ -50,10 +50,10 @@ row! {
         Enable: bool [rw] = "false",
         /// The path of the Controller row that made it: the agent's to fill in.
         Recipient: String,
-        /// What happens when there is something to tell.
+        /// What is done when it happens.
         TriggerAction: TriggerAction [rw] = "Notify",
-        /// What is set then: `Device.….Parameter=value` each, texts in quotes, at most 16.
-        TriggerConfigSettings: Vec<String> [rw, len(1024)] = "",
+        /// What `Config` sets: at most 16 of `path=value`, texts in quotes.
+        TriggerConfigSettings: Vec<String> [rw, len(4096)] = "",
         /// The controller's name for it; the agent makes one up.
         ID: String [once, len(64)] = "",
         /// When it was made, by the box's clock.
@@ -85,8 +85,8 @@ impl Setting for Subscription {
     fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
         values.entry("Recipient".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
         values.entry("CreationDate".to_owned()).or_insert_with(|| edit.now.wall.to_string());
-        references(values).map_err(|fault| ("ReferenceList", fault))?;
         trigger::settings(values).map_err(|fault| ("TriggerConfigSettings", fault))?;
+        references(values).map_err(|fault| ("ReferenceList", fault))?;
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ mod tests {
             let show = |settings: Vec<(Path, String)>| {
                 settings.into_iter().map(|(path, value)| format!("{path} -> {value}")).collect::<Vec<_>>().join("; ")
             };
-            super::settings(&values).map_or_else(|fault| fault.to_string(), show)
+            settings(&values).map_or_else(|fault| fault.to_string(), show)
         };
         assert_eq!(read(""), "");
         assert_eq!(read("Device.A.1.Enable=false, Device.B=7"), "Device.A.1.Enable -> false; Device.B -> 7");

@@ -64,6 +64,8 @@ pub(crate) struct Bench {
     /// After so many machine steps the power fails.
     pub(crate) power_fails_in: Option<u32>,
     pub(crate) steps: u32,
+    /// What the wall clock is ahead, in milliseconds.
+    clock_ahead: i64,
 }
 
 impl Bench {
@@ -107,13 +109,15 @@ impl Bench {
             reports: Vec::new(),
             power_fails_in: None,
             steps: 0,
+            clock_ahead: 0,
         };
         bench.settle();
         bench
     }
 
     pub(crate) fn now(&self) -> Now {
-        now(&self.clock)
+        let Now { mono, wall } = now(&self.clock);
+        Now { mono, wall: Wall(wall.0 + self.clock_ahead) }
     }
 
     fn say(&mut self, text: &str) {
@@ -186,6 +190,7 @@ impl Bench {
                     self.handle(Input::Link(LinkEvent::Unheard(token)));
                 }
             }
+            "clock" => self.clock_ahead = rest.parse::<i64>().unwrap() * 1000,
             "full" => self.flash.set_full(rest != "no"),
             "end" => {}
             other => panic!("nothing called {other} can happen"),
@@ -337,7 +342,12 @@ impl Bench {
         if publication.topic.starts_with("telemetry/") {
             return self.report(&publication);
         }
-        assert_eq!(publication.content_type.as_deref(), Some("usp.msg"));
+        if publication.content_type.as_deref() != Some("usp.msg") {
+            assert_eq!(publication.content_type.as_deref(), Some("application/json; charset=UTF-8"));
+            let (qos, kept) = (publication.qos as u8, if publication.retain { " kept" } else { "" });
+            let text = String::from_utf8(publication.payload).unwrap();
+            return self.say(&format!("> {} (QoS {qos}{kept}) {text}", publication.topic));
+        }
         assert_eq!(publication.response_topic, Some(Topic::Agent(self.id.clone()).to_string()));
         let to = publication.topic.split('/').nth(2).unwrap().to_owned();
         // The answer to a request whose sender's id was torn is for nobody.

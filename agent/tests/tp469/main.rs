@@ -16,6 +16,7 @@
 #[macro_use]
 mod case;
 mod controller;
+mod errors;
 mod eut;
 mod lab;
 mod line;
@@ -23,11 +24,18 @@ mod setup;
 mod table;
 
 mod access;
+mod add;
 mod bulk;
+mod delete;
 mod functionality;
 mod get;
+mod instances;
 mod mqtt;
 mod notify;
+mod operate;
+mod records;
+mod scripted_broker;
+mod set;
 mod supported;
 
 use std::process::ExitCode;
@@ -40,7 +48,21 @@ use lab::Lab;
 use table::Table;
 
 /// The groups.
-const GROUPS: &[&[Case]] = &[access::CASES, bulk::CASES, functionality::CASES, get::CASES, mqtt::CASES, notify::CASES, supported::CASES];
+const GROUPS: &[&[Case]] = &[
+    access::CASES,
+    add::CASES,
+    bulk::CASES,
+    delete::CASES,
+    functionality::CASES,
+    get::CASES,
+    instances::CASES,
+    mqtt::CASES,
+    notify::CASES,
+    operate::CASES,
+    records::CASES,
+    set::CASES,
+    supported::CASES,
+];
 
 /// Cases mostly wait, so many run side by side.
 const THREADS: usize = 24;
