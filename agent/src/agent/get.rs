@@ -13,6 +13,7 @@ use line3_proto::usp::{
 };
 
 use super::look::{Look, Row};
+use super::rights::{Kind, Right, Rights};
 
 /// The most paths in one request; a longer list is refused with 7004.
 pub(crate) const MAX_PATHS: usize = 256;
@@ -77,12 +78,26 @@ fn objects(look: &mut Look<'_>, path: &Path, max_depth: u32) -> Result<Vec<Resol
         for template in templates {
             // An object that cannot be read is listed in Device.X_LINE3_Absent.; the others are given all the same.
             if let Ok(rows) = &*look.rows(template) {
-                results.extend(rows.iter().filter(|row| row.path.starts_with(&place.path)).map(resolved));
+                results.extend(rows.iter().filter(|row| row.path.starts_with(&place.path)).map(|row| resolved(row, look.rights)));
             }
         }
     }
     results.retain(|result| !result.result_params.is_empty());
+    if results.is_empty() && !sees(look, path) {
+        return Err(unsupported(path));
+    }
     Ok(results)
+}
+
+/// Whether something of an object, or of what is below it, may be seen in the supported data model (R-GET.1).
+fn sees(look: &Look<'_>, path: &Path) -> bool {
+    let template = path.object().template();
+    look.rights.is_full() || path.follows() || look.model.below(&template).any(|(path, _)| look.rights.allows(Kind::Obj, Right::Read, path))
+}
+
+/// What is not there, and what may not be seen.
+fn unsupported(path: &Path) -> Fault {
+    Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box"))
 }
 
 /// How many levels of objects a template lies below a depth; a table's `{i}` is no level of its own.
@@ -90,8 +105,12 @@ fn levels_below(template: &str, depth: usize) -> usize {
     template.split_terminator('.').skip(depth).filter(|level| *level != "{i}").count()
 }
 
-fn resolved(row: &Row) -> ResolvedPathResult {
-    let known = row.values.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref().ok()?.clone())));
+/// The values of a row that may be read.
+fn resolved(row: &Row, rights: &Rights) -> ResolvedPathResult {
+    let within = rights.within(&row.path);
+    let seen = rights.allows(Kind::Obj, Right::Read, &row.path);
+    let readable = row.values.iter().filter(|(name, _)| seen && within.allows(Right::Read, name));
+    let known = readable.filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref().ok()?.clone())));
     ResolvedPathResult { resolved_path: row.path.clone(), result_params: row::map(known) }
 }
 
@@ -100,7 +119,17 @@ fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<Resolv
     for place in look.resolve(path)? {
         let node = look.model.nodes.get(place.template.as_str());
         if !node.is_some_and(|node| node.fields().iter().any(|field| field.name == name)) {
-            return Err(Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box")));
+            return Err(unsupported(path));
+        }
+        let rights = look.rights;
+        let seen = rights.allows(Kind::Obj, Right::Read, &place.path) && rights.within(&place.path).allows(Right::Read, name);
+        if !seen {
+            // It is as if it were not there: of a search's many places one less, else a fault.
+            let of_all = || format!("{}{name}", place.template);
+            if path.is_search() && rights.allows(Kind::Param, Right::Read, &of_all()) {
+                continue;
+            }
+            return Err(unsupported(path));
         }
         let rows = look.rows(&place.template);
         let rows = rows.as_ref().as_ref().map_err(|fault| Fault::new(code::VALUE_ABSENT, format!("{path}: {}", fault.text)))?;
@@ -138,7 +167,7 @@ pub(crate) fn get_instances(look: &mut Look<'_>, request: &GetInstances) -> Resu
 
 fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result<Vec<CurrInstance>, Fault> {
     let mut found = Vec::new();
-    for place in look.resolve(path)? {
+    for place in look.resolve_by(path, Kind::InstantiatedObj)? {
         let table = format!("{}{{i}}.", place.template);
         // A search or wildcard names rows, not a table: then these rows are the first level.
         let named = place.template.ends_with("{i}.");
@@ -155,19 +184,20 @@ fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result
         for template in templates {
             let keys = look.model.nodes.get(template).map(|node| node.keys()).unwrap_or_default();
             if let Ok(rows) = &*look.rows(template) {
-                found.extend(
-                    rows.iter()
-                        .filter(|row| row.path.starts_with(&place.path))
-                        .map(|row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, keys) }),
-                );
+                let seen =
+                    |row: &&Row| row.path.starts_with(&place.path) && look.rights.allows(Kind::InstantiatedObj, Right::Read, &row.path);
+                let instance =
+                    |row: &Row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, keys, look.rights) };
+                found.extend(rows.iter().filter(seen).map(instance));
             }
         }
     }
     Ok(found)
 }
 
-/// The values of a row's unique keys.
-pub(crate) fn unique_keys(found: &Row, keys: &[&[&str]]) -> BTreeMap<String, String> {
-    let names = keys.iter().flat_map(|key| key.iter());
+/// The values of a row's unique keys that may be read (R-GIN.1).
+pub(crate) fn unique_keys(found: &Row, keys: &[&[&str]], rights: &Rights) -> BTreeMap<String, String> {
+    let within = rights.within(&found.path);
+    let names = keys.iter().flat_map(|key| key.iter()).filter(|name| within.allows(Right::Read, name));
     row::map(names.filter_map(|name| Some(((*name).to_owned(), found.value(name)?.as_ref().ok()?.clone()))))
 }

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use line3_proto::Fault;
 use line3_proto::fault::code;
 use line3_proto::path::{Condition, Item, Path, Segment, Target};
-use line3_proto::row::{Args, Field};
+use line3_proto::row::Field;
 use line3_proto::value::{Known, Value};
 
 use super::model::{ABSENT, Model, Source, parent};
 use super::numbers::{Numbers, numbers_in};
-use super::rights::Rights;
+use super::rights::{Kind, Right, Rights};
 use crate::objects::AnyRow;
 use crate::settings::SettingDef;
 use crate::view::View;
@@ -35,6 +35,11 @@ impl Row {
     pub(crate) fn value(&self, name: &str) -> Option<&Known<String>> {
         self.values.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
+
+    fn hide(&mut self, name: &str) {
+        let values = self.values.iter_mut().filter(|(field, _)| *field == name);
+        values.for_each(|(_, value)| *value = Ok(String::new()));
+    }
 }
 
 /// Where a path leads: an object instance, or a table.
@@ -55,7 +60,6 @@ pub(crate) struct Look<'a> {
     pub(crate) view: &'a View<'a>,
     numbers: &'a mut Numbers,
     /// The rights of whoever looks.
-    #[allow(dead_code, reason = "the roles are being built on this")]
     pub(crate) rights: &'a Rights,
     read: BTreeMap<&'static str, Rows>,
 }
@@ -80,6 +84,10 @@ impl<'a> Look<'a> {
         };
         if let Ok(rows) = &mut rows {
             rows.sort_unstable_by(|a, b| a.numbers.cmp(&b.numbers));
+            if !self.rights.sees_secured() {
+                let secured = node.fields().iter().filter(|field| field.secured).map(|field| field.name);
+                secured.for_each(|name| rows.iter_mut().for_each(|row| row.hide(name)));
+            }
         }
         let rows = Rc::new(rows);
         self.read.insert(path, Rc::clone(&rows));
@@ -128,31 +136,7 @@ impl<'a> Look<'a> {
 
     fn kept(&self, template: &'static str, def: &SettingDef) -> Vec<Row> {
         let fixed = template.split("{i}").next().unwrap_or("");
-        static NONE: Args = Args::new();
-        let instances = &self.view.settings.instances;
-        // An object that is no table is there once in whatever it is in, with values of its own or none.
-        if !template.ends_with("{i}.") {
-            let (row, name) = template.rsplit_once("{i}.").unwrap_or(("", template));
-            if !template.contains("{i}") {
-                return vec![Row {
-                    path: template.to_owned(),
-                    values: def.values(self.view, template, instances.get(template).unwrap_or(&NONE)),
-                    numbers: Vec::new(),
-                }];
-            }
-            let row = format!("{row}{{i}}.");
-            let of = |path: &String| {
-                let (numbers, path) = (numbers_in(&row, path)?, format!("{path}{name}"));
-                let values = def.values(self.view, &path, instances.get(&path).unwrap_or(&NONE));
-                Some(Row { path, values, numbers })
-            };
-            return instances
-                .range(fixed.to_owned()..)
-                .take_while(|(path, _)| path.starts_with(fixed))
-                .filter_map(|(path, _)| of(path))
-                .collect();
-        }
-        let below = instances.range(fixed.to_owned()..).take_while(|(path, _)| path.starts_with(fixed));
+        let below = self.view.settings.instances.range(fixed.to_owned()..).take_while(|(path, _)| path.starts_with(fixed));
         below
             .filter_map(|(path, args)| {
                 let numbers = numbers_in(template, path)?;
@@ -186,17 +170,31 @@ impl<'a> Look<'a> {
             });
         }
         self.numbers.keep(table, &rows.iter().flat_map(|row| row.numbers.clone()).collect());
+        // Numbered for everybody, shown to whom may see what is missing.
+        if !self.rights.is_full() {
+            rows.retain(|row| match row.value("Path") {
+                Some(Ok(path)) if path.ends_with('.') => self.rights.allows(Kind::Obj, Right::Read, path),
+                Some(Ok(path)) => self.rights.allows(Kind::Param, Right::Read, path),
+                _ => false,
+            });
+        }
         rows
     }
 
     /// Where the object part of a path leads. A path that is not in the supported data model is 7026; an instance that is named
-    /// by its number and is not there 7016; a search or wildcard that matches nothing is no fault.
+    /// by its number and is not there 7016; a search or wildcard that matches nothing is no fault. Rows that may not be seen are
+    /// found by no search or wildcard; one that is named is found, and what may be done with it is for the caller to ask.
     pub(crate) fn resolve(&mut self, path: &Path) -> Result<Vec<Place>, Fault> {
+        self.resolve_by(path, Kind::Obj)
+    }
+
+    /// The same, by the right to read rows as this kind: [`Kind::InstantiatedObj`] where instances are asked for (R-GIN.0).
+    pub(crate) fn resolve_by(&mut self, path: &Path, kind: Kind) -> Result<Vec<Place>, Fault> {
         let mut places = vec![Place { path: String::new(), template: String::new() }];
         for segment in &path.segments {
             let mut next = Vec::new();
             for place in places {
-                self.step(path, place, segment, &mut next)?;
+                self.step(path, place, segment, kind, &mut next)?;
                 if next.len() > MAX_PLACES {
                     return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("{path} names more than {MAX_PLACES} places; ask for less")));
                 }
@@ -206,7 +204,7 @@ impl<'a> Look<'a> {
         Ok(places)
     }
 
-    fn step(&mut self, whole: &Path, place: Place, segment: &Segment, next: &mut Vec<Place>) -> Result<(), Fault> {
+    fn step(&mut self, whole: &Path, place: Place, segment: &Segment, kind: Kind, next: &mut Vec<Place>) -> Result<(), Fault> {
         let unsupported = || Fault::new(code::INVALID_PATH, format!("{whole} is not in the data model of this box"));
         let table = || format!("{}{{i}}.", place.template);
         match segment {
@@ -227,7 +225,7 @@ impl<'a> Look<'a> {
                     if !target.is_concrete() {
                         return Err(Fault::new(code::INVALID_PATH, format!("{whole}: {name} is {target}, which names no single object")));
                     }
-                    next.extend(self.resolve(&target)?);
+                    next.extend(self.resolve_by(&target, kind)?);
                 }
             }
             Segment::Instance(_) | Segment::Wildcard | Segment::Search(_) => {
@@ -237,23 +235,26 @@ impl<'a> Look<'a> {
                 }
                 let rows = self.rows(&template);
                 let rows = rows.as_ref().as_ref().map_err(Fault::clone)?;
+                let rights = self.rights;
                 let rows = rows.iter().filter(|row| row.path.starts_with(&place.path));
+                let seen = |row: &&Row| rights.allows(kind, Right::Read, &row.path);
                 match segment {
                     Segment::Instance(number) => {
                         let path = format!("{}{number}.", place.path);
-                        if !rows.into_iter().any(|row| row.path == path) {
+                        let hidden = kind == Kind::InstantiatedObj && !rights.allows(kind, Right::Read, &path);
+                        if hidden || !rows.into_iter().any(|row| row.path == path) {
                             return Err(Fault::new(code::OBJECT_DOES_NOT_EXIST, format!("{path} does not exist")));
                         }
                         next.push(Place { path, template });
                     }
                     Segment::Search(conditions) => {
-                        for row in rows {
+                        for row in rows.filter(seen) {
                             if self.all_hold(conditions, row, &template)? {
                                 next.push(Place { path: row.path.clone(), template: template.clone() });
                             }
                         }
                     }
-                    _ => next.extend(rows.map(|row| Place { path: row.path.clone(), template: template.clone() })),
+                    _ => next.extend(rows.filter(seen).map(|row| Place { path: row.path.clone(), template: template.clone() })),
                 }
             }
         }
@@ -264,7 +265,8 @@ impl<'a> Look<'a> {
         let rows = self.rows(&place.template);
         let rows = rows.as_ref().as_ref().map_err(Fault::clone)?;
         let value = rows.iter().find(|row| row.path == place.path).and_then(|row| row.value(name));
-        let Some(Ok(value)) = value else {
+        let readable = self.rights.within(&place.path).allows(Right::Read, name);
+        let Some(Ok(value)) = value.filter(|_| readable) else {
             return Err(Fault::new(code::INVALID_PATH, format!("{whole}: {}{name} is no parameter with a value", place.path)));
         };
         let list = Vec::<String>::read(value).unwrap_or_default();
@@ -281,13 +283,17 @@ impl<'a> Look<'a> {
             let (object, name) = (parent(&left), left.rsplit('.').next().unwrap_or(""));
             let inner = format!("{template}{object}");
             let field = self.model.nodes.get(inner.as_str()).and_then(|node| node.fields().iter().find(|field| field.name == name));
-            let Some(field) = field else {
+            let readable = self.rights.is_full() || self.rights.allows(Kind::Param, Right::Read, &format!("{inner}{name}"));
+            let Some(field) = field.filter(|_| readable) else {
                 return Err(Fault::new(code::INVALID_PATH, format!("the search names {left}, which {template} does not have")));
             };
-            let held = if object.is_empty() {
+            let path = format!("{}{object}", row.path);
+            // A search must not tell what may not be read.
+            let held = if !self.rights.within(&path).allows(Right::Read, name) {
+                false
+            } else if object.is_empty() {
                 holds(condition, row.value(name), field)?
             } else {
-                let path = format!("{}{object}", row.path);
                 let rows = self.rows(&inner);
                 let found = rows.as_ref().as_ref().ok().and_then(|rows| rows.iter().find(|row| row.path == path));
                 holds(condition, found.and_then(|row| row.value(name)), field)?

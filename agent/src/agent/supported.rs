@@ -12,7 +12,7 @@ use line3_proto::usp::{
 
 use super::get::within_bounds;
 use super::model::{Model, Node, Source};
-use super::rights::Rights;
+use super::rights::{Kind, Right, Rights};
 
 /// The versions of USP that the agent speaks. One schema reads them all.
 pub(crate) const PROTOCOL_VERSIONS: &str = "1.0,1.1,1.2,1.3,1.4";
@@ -56,9 +56,9 @@ fn is_creatable(node: &Node) -> bool {
 }
 
 /// Answers a GetSupportedDM.
-pub(crate) fn get_supported_dm(model: &Model, _rights: &Rights, request: &GetSupportedDm) -> Result<GetSupportedDmResp, Fault> {
+pub(crate) fn get_supported_dm(model: &Model, rights: &Rights, request: &GetSupportedDm) -> Result<GetSupportedDmResp, Fault> {
     within_bounds(request.obj_paths.len())?;
-    let result = |path: &String| match supported(model, path, request) {
+    let result = |path: &String| match supported(model, rights, path, request) {
         Ok(supported_objs) => RequestedObjectResult {
             req_obj_path: path.clone(),
             data_model_inst_uri: DATA_MODEL.to_owned(),
@@ -75,11 +75,12 @@ pub(crate) fn get_supported_dm(model: &Model, _rights: &Rights, request: &GetSup
     Ok(GetSupportedDmResp { req_obj_results: request.obj_paths.iter().map(result).collect() })
 }
 
-fn supported(model: &Model, path: &str, request: &GetSupportedDm) -> Result<Vec<SupportedObjectResult>, Fault> {
+fn supported(model: &Model, rights: &Rights, path: &str, request: &GetSupportedDm) -> Result<Vec<SupportedObjectResult>, Fault> {
     let parsed = Path::parse(path)?;
     let template = parsed.object().template();
     let unsupported = || Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box"));
-    if !model.knows(&template) {
+    let seen = |path: &str| rights.allows(Kind::Obj, Right::Read, path);
+    if !model.knows(&template) || !(rights.is_full() || model.below(&template).any(|(path, _)| seen(path))) {
         return Err(unsupported());
     }
     // A table may be named with or without its `{i}`.
@@ -89,7 +90,10 @@ fn supported(model: &Model, path: &str, request: &GetSupportedDm) -> Result<Vec<
         // Since 1.4 a command, event or parameter can be asked for by itself; the flags do not count then.
         let node = model.nodes.get(start.as_str()).ok_or_else(unsupported)?;
         let one = Wanted { commands: true, events: true, params: true, keys: false, only: Some(&parsed.target) };
-        let described = describe(&start, node, &one);
+        if !seen(&start) {
+            return Err(unsupported());
+        }
+        let described = describe(&start, node, &one, rights);
         let found =
             !(described.supported_commands.is_empty() && described.supported_events.is_empty() && described.supported_params.is_empty());
         return if found { Ok(vec![described]) } else { Err(unsupported()) };
@@ -104,7 +108,9 @@ fn supported(model: &Model, path: &str, request: &GetSupportedDm) -> Result<Vec<
     let bare = Wanted { commands: false, events: false, params: false, keys: false, only: None };
     let levels = |path: &str| path.split_terminator('.').filter(|level| *level != "{i}").count();
     let objects = model.below(&start).filter(|(path, _)| !request.first_level_only || levels(path) <= levels(&start) + 1);
-    Ok(objects.map(|(path, node)| describe(path, node, if request.first_level_only && path != start { &bare } else { &wanted })).collect())
+    let described =
+        |(path, node): (&str, &Node)| describe(path, node, if request.first_level_only && path != start { &bare } else { &wanted }, rights);
+    Ok(objects.filter(|(path, _)| seen(path)).map(described).collect())
 }
 
 /// What of an object is wanted.
@@ -116,13 +122,17 @@ struct Wanted<'a> {
     only: Option<&'a Target>,
 }
 
-fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResult {
+/// What there is in an object for somebody with these rights.
+fn describe(path: &str, node: &Node, wanted: &Wanted<'_>, rights: &Rights) -> SupportedObjectResult {
+    let within = rights.within(path);
+    let seen = |path: &str| rights.allows(Kind::CommandEvent, Right::Read, path);
     let last = |path: &str| path.rsplit('.').next().unwrap_or("").to_owned();
     let named = |target: Target| wanted.only.is_none_or(|only| *only == target);
     let bare_name = |name: &str| name.trim_end_matches("()").trim_end_matches('!').to_owned();
-    let commands = node.commands.iter().filter(|c| wanted.commands && named(Target::Command(bare_name(&last(c.path)))));
-    let events = node.events.iter().filter(|e| wanted.events && named(Target::Event(bare_name(&last(e.path)))));
+    let commands = node.commands.iter().filter(|c| wanted.commands && named(Target::Command(bare_name(&last(c.path)))) && seen(c.path));
+    let events = node.events.iter().filter(|e| wanted.events && named(Target::Event(bare_name(&last(e.path)))) && seen(e.path));
     let params = node.fields().iter().filter(|f| wanted.params && named(Target::Parameter(f.name.to_owned())));
+    let params = params.filter(|f| within.allows(Right::Read, f.name));
     let names = |fields: &'static [Field]| FieldEntry::list(fields).into_iter().map(|field| field.name).collect();
     SupportedObjectResult {
         supported_obj_path: path.to_owned(),
@@ -151,7 +161,7 @@ fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResu
         divergent_paths: Vec::new(),
         unique_key_sets: if wanted.keys {
             let set = |key: &&[&str]| SupportedUniqueKeySet { key_names: key.iter().map(|name| (*name).to_owned()).collect() };
-            node.keys().iter().map(set).collect()
+            node.keys().iter().filter(|key| within.allows_all(Right::Read, key.iter())).map(set).collect()
         } else {
             Vec::new()
         },

@@ -186,15 +186,13 @@ impl Agent {
         if !row.is("WillEnable") {
             return None;
         }
+        let to = self.recipients().into_iter().next();
+        let topic = row.word("WillTopic").filter(|topic| is_topic(topic)).or_else(|| Some(to.as_ref()?.topic.clone()))?;
         let will = match row.word("WillValue") {
             Some(value) => Publication { payload: value.into_bytes(), ..Publication::default() },
-            None => {
-                let to = self.recipients().into_iter().next()?;
-                self.endpoint.disconnect_record(&to.id, &to.topic, "the broker lost the connection")
-            }
+            None => self.endpoint.disconnect_record(&to?.id, &topic, "the broker lost the connection"),
         };
-        let topic = row.word("WillTopic").filter(|topic| is_topic(topic)).unwrap_or_else(|| will.topic.clone());
-        is_topic(&topic).then(|| Publication { topic, qos: qos(&row, "WillQoS", 1), retain: row.is("WillRetain"), ..will })
+        Some(Publication { topic, qos: qos(&row, "WillQoS", 1), retain: row.is("WillRetain"), ..will })
     }
 
     /// What is left with the broker as the Will.

@@ -33,8 +33,8 @@ row! {
         Alias: String [once, len(64)] = "",
         /// Its name, which never changes either.
         Name: String [once, len(64)] = "",
-        /// Whether it connects. It is the only way to the box, so it stays: a box that turned it off could not be told to turn it on.
-        Enable: bool [rw] = "true",
+        /// Whether it connects. The agent refuses to be left without any way to it: it could not be told to turn one on again.
+        Enable: bool [rw] = "false",
         /// `Connecting`, `Connected` or `Error_BrokerUnreachable`; `Disabled`: no MTP uses it.
         Status: String,
         /// The version of MQTT.
@@ -71,7 +71,7 @@ row! {
         /// Its MQTT client id; empty: the broker gives one, which is kept.
         ClientID: String [rw, len(256)] = "",
         /// The user name that the broker wants; empty: none.
-        Username: String [rw, len(256)] = "",
+        Username: String [rw, secured, len(256)] = "",
         /// The password that the broker wants.
         Password: String [rw, secret, len(256)] = "",
         /// The shortest wait before connecting again.
@@ -116,12 +116,7 @@ impl Setting for Client {
     const KEYS: &'static [&'static [&'static str]] = &[&["Name"], &["Alias"]];
     type Row = ClientRow;
     fn complete(values: &mut Args, _: &Edit<'_>) -> Result<(), Blame> {
-        super::stays_on(values)?;
-        publishable(values, "WillTopic")?;
-        if values.get("BrokerAddress").is_none_or(|address| address.trim().is_empty()) {
-            return Err(("BrokerAddress", Fault::new(code::INVALID_VALUE, "without a broker the box cannot be reached any more")));
-        }
-        Ok(())
+        publishable(values, "WillTopic")
     }
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
         let link = &view.facts.link;

@@ -4,6 +4,7 @@
 mod bench;
 mod commands;
 mod editing;
+mod editing_rules;
 mod notifying;
 mod notifying_acts;
 mod notifying_changes;
@@ -14,3 +15,4 @@ mod reporting;
 mod script;
 mod show;
 mod storm;
+mod trusting;

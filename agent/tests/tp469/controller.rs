@@ -321,6 +321,9 @@ impl Controller {
     }
 
     fn file(&mut self, publication: Publication, content: Result<Content, String>) {
+        if content.is_ok() {
+            crate::universal::check(&publication, &self.agent, &self.me);
+        }
         self.heard.push(publication);
         match content {
             Ok(Content::Message(message)) => match message.into_content() {

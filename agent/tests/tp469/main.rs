@@ -22,6 +22,7 @@ mod lab;
 mod line;
 mod setup;
 mod table;
+mod universal;
 
 mod access;
 mod add;
@@ -29,7 +30,9 @@ mod bulk;
 mod delete;
 mod functionality;
 mod get;
+
 mod instances;
+mod killed;
 mod mqtt;
 mod notify;
 mod operate;
@@ -82,6 +85,11 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = GROUPS.iter().copied().flatten().map(|case| case.trial(&lab, &table)).collect();
     let whole = Arc::clone(&table);
     trials.push(Trial::test("every_case_is_accounted_for", move || whole.check().map_err(Into::into)));
+    let shared = Arc::clone(&lab);
+    trials.push(Trial::test("kill_9_never_loses_what_was_acknowledged", move || {
+        killed::kill_9_never_loses_what_was_acknowledged(&shared);
+        Ok(())
+    }));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         print!("{table}");

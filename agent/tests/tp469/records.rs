@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use line3_proto::record::{self, Content, VERSION};
-use line3_proto::usp::{Get, Msg, MsgContent, NoSessionContextRecord, PayloadSarState, Record, RecordType, Request, SessionContextRecord};
+use line3_proto::usp::{
+    Body, Get, Msg, MsgContent, NoSessionContextRecord, PayloadSarState, Record, RecordType, Request, SessionContextRecord,
+};
 use prost::Message as _;
 use rcgen::{CertifiedIssuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -88,6 +90,7 @@ fn tp_2_2_foreign_to_id(eut: &mut Eut) {
 fn tp_3_1_bad_request(eut: &mut Eut) {
     let id = eut.agent.to_string();
     let whole = sealed(&id, CONTROLLER, plain(payload())).encode_to_vec();
+    let empty = Msg { body: Some(Body::default()), ..Msg::request("empty", Request::Get(Get::default())) };
     let bad = [
         b"this is no record".to_vec(),
         Vec::new(),
@@ -95,6 +98,8 @@ fn tp_3_1_bad_request(eut: &mut Eut) {
         whole[..whole.len() - 3].to_vec(),
         sealed(&id, CONTROLLER, plain(b"this is no message".to_vec())).encode_to_vec(),
         sealed(&id, CONTROLLER, plain(Vec::new())).encode_to_vec(),
+        sealed(&id, CONTROLLER, plain(payload()[..20].to_vec())).encode_to_vec(),
+        sealed(&id, CONTROLLER, plain(empty.encode_to_vec())).encode_to_vec(),
         Record { record_type: None, ..sealed(&id, CONTROLLER, plain(Vec::new())) }.encode_to_vec(),
         Record { version: String::new(), ..sealed(&id, CONTROLLER, plain(payload())) }.encode_to_vec(),
     ];

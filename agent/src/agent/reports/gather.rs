@@ -244,8 +244,6 @@ mod tests {
                 "C.3.TimeReference":"0001-01-01T00:00:00Z"
                 "C.3.ParameterNumberOfEntries":1
                 "C.3.X_LINE3_Trouble":""
-                "C.3.JSONEncoding.ReportFormat":"ObjectHierarchy"
-                "C.3.JSONEncoding.ReportTimestamp":"Unix-Epoch"
                 "C.3.Parameter.2.Name":""
                 "C.3.Parameter.2.Reference":"Device."
                 "C.3.Parameter.2.Exclude":false"#]],
