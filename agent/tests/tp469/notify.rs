@@ -140,8 +140,7 @@ fn tp_1_57_object_creation(eut: &mut Eut) {
         ],
     );
     let code = format!("{own}ProvisioningCode");
-    let params =
-        [("Enable", "true"), ("ID", "notify57-2"), ("NotifType", "ValueChange"), ("ReferenceList", &code), ("NotifRetry", "true")];
+    let params = [("Enable", "true"), ("ID", "notify57-2"), ("NotifType", "ValueChange"), ("ReferenceList", &code), ("NotifRetry", "true")];
     let second = row(eut, SUBSCRIPTIONS, &params);
     assert_ne!(first, second);
     let notify = eut.notify(SOON);
@@ -156,13 +155,8 @@ fn tp_1_57_object_creation(eut: &mut Eut) {
 
 fn tp_1_58_object_deletion(eut: &mut Eut) {
     let doomed = subscription(eut, "doomed", "Event", "Device.Boot!");
-    let params = [
-        ("Enable", "true"),
-        ("ID", "notify58"),
-        ("NotifType", "ObjectDeletion"),
-        ("ReferenceList", SUBSCRIPTIONS),
-        ("NotifRetry", "true"),
-    ];
+    let params =
+        [("Enable", "true"), ("ID", "notify58"), ("NotifType", "ObjectDeletion"), ("ReferenceList", SUBSCRIPTIONS), ("NotifRetry", "true")];
     row(eut, SUBSCRIPTIONS, &params);
     let response = eut.delete(false, &[&doomed]).unwrap();
     assert_eq!(deleted(&response, 0).affected_paths, [doomed.as_str()]);
