@@ -6,6 +6,8 @@ mod commands;
 mod editing;
 mod editing_rules;
 mod notifying;
+mod notifying_acts;
+mod notifying_changes;
 mod once;
 mod operating;
 mod reading;
