@@ -73,7 +73,13 @@ impl Rig {
                         self.agent.handle(self.now, Input::Link(LinkEvent::Sent(token)));
                     }
                     Output::Start(job) => self.jobs.push(job),
-                    Output::Cancel(_) | Output::Restart(_) | Output::Log(_) => {}
+                    // What is for the link itself costs nothing here.
+                    Output::Cancel(_)
+                    | Output::Restart(_)
+                    | Output::Log(_)
+                    | Output::Configure(_)
+                    | Output::Greet(..)
+                    | Output::Reconnect => {}
                 }
             }
             // A synchronous command ends as it is polled; one that waits is left.
