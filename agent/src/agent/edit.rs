@@ -150,7 +150,7 @@ fn creatable_tables(look: &mut Look<'_>, object: &CreateObject) -> Result<Vec<(S
         Some(_) => Err(Fault::new(code::NOT_CREATABLE, format!("rows of {path} cannot be added from outside"))),
         None => Err(Fault::new(code::NOT_A_TABLE, format!("{path} is no table"))),
     };
-    places.into_iter().map(|place| Ok((place.path, def(&place.template)?))).collect()
+    places.into_iter().map(|place| Ok((place.path, def(place.template)?))).collect()
 }
 
 fn create(
@@ -239,7 +239,7 @@ fn update(
     let mut results = Vec::new();
     for place in look.resolve(&path).map_err(at_path)? {
         let at_place = |denied: Denied| (place.path.clone(), denied);
-        let node = look.model.nodes.get(place.template.as_str());
+        let node = look.model.nodes.get(place.template);
         let Some(Source::Setting(def)) = node.map(|node| node.source) else {
             let fields = node.map(|node| node.fields()).unwrap_or_default();
             let blame = |wish: &Wish<'_>| {
@@ -312,7 +312,7 @@ fn rows_to_delete(look: &mut Look<'_>, path: &str) -> Result<Vec<String>, Fault>
             format!("{path} is a table or object; name the rows to delete, e.g. with * or a number"),
         ));
     }
-    if let Some(place) = places.iter().find(|place| !deletable(&place.template)) {
+    if let Some(place) = places.iter().find(|place| !deletable(place.template)) {
         return Err(Fault::new(code::DELETE_FAILURE, format!("{} cannot be deleted from outside", place.path)));
     }
     Ok(places.into_iter().map(|place| place.path).collect())

@@ -4,11 +4,13 @@
 mod bench;
 mod commands;
 mod editing;
+mod looking;
 mod notifying;
 mod once;
 mod operating;
 mod reading;
 mod reporting;
+mod rows;
 mod script;
 mod show;
 mod storm;
