@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use line3_proto::endpoint::{Endpoint, Input as EndpointInput, Output as EndpointOutput, Refusal, Reply, Side};
 use line3_proto::fault::code;
-use line3_proto::link::{LinkEvent, Publication, Token};
+use line3_proto::link::{ClientSettings, LinkEvent, Publication, Token};
 use line3_proto::row::Args;
 use line3_proto::usp::{GetSupportedProtocolResp, Request, Response};
 use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
@@ -21,13 +21,20 @@ use crate::view::{CpuMeter, Facts, LinkState, RebootMode, View};
 use boot::Leaving;
 use jobs::Jobs;
 use journal::Journal;
+use keep::Kept;
+use lasting::Lasting;
 use link::Held;
 use look::Look;
 use model::Model;
 use notify::{Endings, Recipient};
 use numbers::Numbers;
+use onboard::OnBoarding;
+use periodic::Periodic;
 use reports::Reports;
 use rights::Rights;
+use trigger::Triggers;
+use watch::Watch;
+use way::Way;
 
 mod boot;
 mod edit;
@@ -35,17 +42,25 @@ mod get;
 mod jobs;
 mod journal;
 mod keep;
+mod lasting;
 mod link;
 mod look;
 mod model;
 mod notify;
 mod numbers;
+mod onboard;
 mod operate;
+mod periodic;
 mod reports;
 mod rights;
 mod supported;
+mod trigger;
+mod watch;
+mod way;
 
 pub use jobs::{Job, JobId};
+pub(crate) use model::ABSENT;
+pub(crate) use reports::MAX_BYTES as MAX_REPORT;
 
 /// The table of controllers.
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
@@ -66,8 +81,14 @@ pub enum Input {
 /// What an agent wants done.
 #[derive(Debug)]
 pub enum Output {
+    /// Connect and subscribe like this. Comes once before anything else, and whenever the settings change.
+    Configure(Box<ClientSettings>),
+    /// Carry this to the link, ahead of all that waits there.
+    Greet(Token, Publication),
     /// Carry this to the link.
     Publish(Token, Publication),
+    /// Connect anew, with what was last configured.
+    Reconnect,
     /// Poll this until it ends or is cancelled.
     Start(Job),
     /// Drop this command.
@@ -87,14 +108,20 @@ pub struct Agent {
     facts: Facts,
     settings: Settings,
     /// What of the settings was last kept, so that flash is written only when that changes.
-    kept: Settings,
+    kept: Kept,
     endpoint: Endpoint,
     jobs: Jobs,
     journal: Journal,
     reports: Reports,
     endings: Endings,
+    watch: Watch,
+    triggers: Triggers,
+    periodic: Periodic,
+    on_boarding: OnBoarding,
+    lasting: Lasting,
     last_token: Token,
     held: Held,
+    way: Way,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
 }
@@ -122,17 +149,11 @@ impl Agent {
         let mut log = |trouble: Option<String>| out.extend(trouble.map(Output::Log));
         let (journal, trouble) = Journal::load(&*host);
         log(trouble);
-        let (kept, trouble) = keep::load(&*host);
+        let (kept, settings, trouble) = Kept::load(&*host, config.factory(&id));
         log(trouble);
-        let mut settings = config.factory(&id);
-        settings.instances.extend(kept.instances.clone());
-        for (table, number) in &kept.highest {
-            let highest = settings.highest.entry(table.clone()).or_default();
-            *highest = (*highest).max(*number);
-        }
         let seed = host.random();
         let facts = facts(now, &*host, config, &id, &catalogue);
-        let (phase, endpoint) = (reports::phase(&id), Endpoint::new(id, Side::Agent, &facts.run_id, seed));
+        let endpoint = Endpoint::new(id, Side::Agent, &facts.run_id, seed);
         let mut agent = Self {
             host,
             model,
@@ -146,16 +167,25 @@ impl Agent {
             journal,
             reports: Reports::default(),
             endings: Endings::default(),
+            watch: Watch::default(),
+            triggers: Triggers::default(),
+            periodic: Periodic::default(),
+            on_boarding: OnBoarding::default(),
+            lasting: Lasting::default(),
             last_token: 0,
             held: Held::default(),
+            way: Way::new(!config.broker.ca.as_os_str().is_empty()),
             leaving: None,
             out,
         };
+        agent.configure_link();
         agent.endpoint.handle(now, EndpointInput::Reachable(false));
-        agent.start_reports(now, phase);
+        agent.reports_changed(now, &Settings::default());
         agent.mind_time_to_live(now);
         agent.boot(now);
-        agent.pump(now);
+        agent.resume(now);
+        agent.subscribers_changed();
+        agent.follow_up(now);
         agent
     }
 
@@ -190,7 +220,7 @@ impl Agent {
 
     /// The controllers that are enabled and can be reached.
     fn recipients(&self) -> Vec<Recipient> {
-        self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).collect()
+        self.settings.rows(CONTROLLERS).filter_map(|(path, _)| self.recipient(path)).filter(|to| way::is_topic(&to.topic)).collect()
     }
 
     /// One look at the data model, with the agent's own rights.
@@ -212,10 +242,20 @@ impl Agent {
 
     /// The settings are others than they were: what runs by them is started, stopped or changed.
     fn settings_changed(&mut self, now: Now, before: &Settings) {
-        self.link_changed(now, before);
+        self.link_changed(now);
         self.reports_changed(now, before);
         self.subscriptions_changed(now, before);
         self.mind_time_to_live(now);
+    }
+
+    /// What follows from what was just done: who is to be told is, and what that sets is set.
+    fn follow_up(&mut self, now: Now) {
+        self.pump(now);
+        self.mind_changes(now);
+        self.mind_periods(now);
+        self.mind_on_boarding(now);
+        self.mind_triggers(now);
+        self.pump(now);
     }
 
     fn log(&mut self, text: impl Into<String>) {
@@ -254,9 +294,9 @@ impl Agent {
             Request::Set(set) => {
                 self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
             }
-            Request::Delete(delete) => {
-                self.edit(now, &originator, &rights, |look, draft, _| Ok(Response::DeleteResp(edit::delete(look, draft, &delete)?)))
-            }
+            Request::Delete(delete) => self.edit(now, &originator, &rights, |look, draft, editor| {
+                Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
+            }),
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
                 Err(Fault::new(code::NOT_SUPPORTED, "an agent does not take this kind of message").into())
             }
@@ -269,10 +309,12 @@ impl Agent {
         while let Some(output) = self.endpoint.poll() {
             match output {
                 EndpointOutput::Publish(publication) => self.publish(now, publication),
+                EndpointOutput::Unaddressed { to, publication } => self.publish_to(now, &to, publication),
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
                 EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
                 EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),
-                EndpointOutput::Answered { .. } | EndpointOutput::Connected { .. } | EndpointOutput::Disconnected { .. } => {}
+                EndpointOutput::Answered { tag, answer, .. } => self.notification_answered(now, tag, &answer),
+                EndpointOutput::Connected { .. } | EndpointOutput::Disconnected { .. } => {}
             }
         }
         // The answer that precedes a restart is the last that was published.
@@ -328,7 +370,7 @@ impl Machine for Agent {
             Input::NotRestarted(fault) => self.not_restarted(&fault),
             Input::Tick => self.tick(now),
         }
-        self.pump(now);
+        self.follow_up(now);
     }
 
     fn poll(&mut self) -> Option<Output> {
@@ -337,6 +379,8 @@ impl Machine for Agent {
 
     fn deadline(&self) -> Option<Mono> {
         let leaving = self.leaving.as_ref().map(|leaving| leaving.by);
-        [self.endpoint.deadline(), self.jobs.deadline(), self.reports.deadline(), leaving, self.endings.next()].into_iter().flatten().min()
+        let told = [self.watch.deadline(), self.periodic.deadline(), self.on_boarding_deadline(), self.triggers.deadline()];
+        let others = [self.endpoint.deadline(), self.jobs.deadline(), self.reports.deadline(), leaving, self.endings.next()];
+        told.into_iter().chain(others).flatten().min()
     }
 }

@@ -14,10 +14,14 @@ use line3_proto::row::{Args, Field, Row};
 use crate::host::Host;
 
 mod cancel;
+mod force_collection;
+mod force_reconnect;
 mod get_catalogue;
 mod ip_ping;
 mod ns_lookup;
 mod reboot;
+mod schedule_timer;
+mod send_on_board_request;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +37,9 @@ pub trait Command {
     const LIMIT: Duration;
     /// Whether its result comes later, by OperationComplete; else the OperateResp waits for it.
     const ASYNC: bool = true;
+    /// Whether it goes on after a restart of the agent or the box: it is then run again with the same arguments and told in
+    /// [`Ctx::passed`] since when it runs. Only for what may be done twice.
+    const LASTING: bool = false;
     /// Its input arguments.
     type Input: Row;
     /// Its output arguments.
@@ -54,6 +61,8 @@ pub struct Ctx {
     pub afterwards: Rc<Cell<Afterwards>>,
     /// The catalogue of this firmware, as JSON.
     pub catalogue: Rc<str>,
+    /// How long ago it began, by the box's clock: not zero only of a [`Command::LASTING`] one that goes on after a restart.
+    pub passed: Duration,
 }
 
 /// What happens once a command's answer is out.
@@ -66,6 +75,12 @@ pub enum Afterwards {
     Reboot,
     /// The command with this instance number of `Device.LocalAgent.Request.{i}.` is stopped.
     Cancel(u32),
+    /// The client with this instance number of `Device.MQTT.Client.{i}.` connects anew.
+    Reconnect(u32),
+    /// The profile with this instance number of `Device.BulkData.Profile.{i}.` makes a report. That comes before the answer, as it may fail.
+    Report(u32),
+    /// The controller with this instance number of `Device.LocalAgent.Controller.{i}.` is sent an OnBoardRequest.
+    OnBoard(u32),
 }
 
 /// How far a command is. Only the newest word is kept; the agent passes it on at most once a second.
@@ -101,6 +116,8 @@ pub struct CommandDef {
     pub limit: Duration,
     /// [`Command::ASYNC`].
     pub asynchronous: bool,
+    /// [`Command::LASTING`].
+    pub lasting: bool,
     /// Its input arguments.
     pub input: &'static [Field],
     /// Its output arguments.
@@ -119,6 +136,7 @@ impl CommandDef {
             effect: C::EFFECT,
             limit: C::LIMIT,
             asynchronous: C::ASYNC,
+            lasting: C::LASTING,
             input: C::Input::FIELDS,
             output: C::Output::FIELDS,
             start: start_any::<C>,
@@ -133,9 +151,13 @@ fn start_any<C: Command>(args: &Args, ctx: Ctx) -> Result<Running, Fault> {
 
 /// Every Command, by path.
 pub const COMMANDS: &[CommandDef] = &[
+    CommandDef::of::<force_collection::ForceCollection>(),
     CommandDef::of::<ns_lookup::NsLookup>(),
     CommandDef::of::<ip_ping::IpPing>(),
+    CommandDef::of::<send_on_board_request::SendOnBoardRequest>(),
     CommandDef::of::<cancel::Cancel>(),
+    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<get_catalogue::GetCatalogue>(),
     CommandDef::of::<reboot::Reboot>(),
+    CommandDef::of::<schedule_timer::ScheduleTimer>(),
 ];

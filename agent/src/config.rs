@@ -195,13 +195,15 @@ impl Config {
                 settings.highest.insert(format!("{table}."), number);
             }
         };
-        put("Device.LocalAgent.Controller.1.", &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true")]);
+        put(
+            "Device.LocalAgent.Controller.1.",
+            &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("OnBoardingComplete", "true")],
+        );
         put("Device.LocalAgent.Controller.1.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put(
             "Device.LocalAgent.Controller.1.MTP.1.MQTT.",
             &[("Topic", &outbox), ("Reference", "Device.MQTT.Client.1"), ("AgentMTPReference", "Device.LocalAgent.MTP.1")],
         );
-        put("Device.LocalAgent.Controller.1.TransferCompletePolicy.", &[]);
         put("Device.LocalAgent.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put("Device.LocalAgent.MTP.1.MQTT.", &[("Reference", "Device.MQTT.Client.1"), ("ResponseTopicConfigured", &inbox)]);
         put(
@@ -221,6 +223,7 @@ impl Config {
                 ("ClientID", id.as_str()),
             ],
         );
+        put("Device.BulkData.", &[("Enable", "true")]);
         put(
             "Device.BulkData.Profile.1.",
             &[
@@ -232,11 +235,12 @@ impl Config {
                 ("ReportingInterval", &text(self.report.interval)),
             ],
         );
-        put("Device.BulkData.Profile.1.JSONEncoding.", &[]);
+        put("Device.BulkData.Profile.1.JSONEncoding.", &[("ReportFormat", "NameValuePair")]);
         put("Device.BulkData.Profile.1.MQTT.", &[("Reference", "Device.MQTT.Client.1"), ("PublishTopic", &telemetry)]);
         for (index, reference) in report_head().iter().chain(&self.report.parameters).enumerate() {
             put(&format!("Device.BulkData.Profile.1.Parameter.{}.", index + 1), &[("Reference", reference)]);
         }
+        settings.complete_rows();
         settings
     }
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use line3_proto::link::{Link, LinkError, LinkEvent};
+use line3_proto::link::{Link, LinkError, LinkEvent, Token};
 use line3_proto::row::Args;
 use line3_proto::{Fault, Machine};
 
@@ -84,14 +84,10 @@ pub async fn run<L: Link>(agent: &mut Agent, mut link: L, clock: &Clock, stop: i
 fn carry_out<L: Link>(agent: &mut Agent, link: &mut L, running: &mut Running, clock: &Clock, log: &dyn Fn(&str)) -> Option<RebootMode> {
     while let Some(output) = agent.poll() {
         match output {
-            Output::Publish(token, publication) => {
-                let refused = match link.publish(token, publication) {
-                    Ok(()) => continue,
-                    Err(LinkError::Full(_)) => "the outbox is full".to_owned(),
-                    Err(error) => error.to_string(),
-                };
-                agent.handle(clock.now(), Input::Link(LinkEvent::Refused(token, refused)));
-            }
+            Output::Configure(settings) => link.configure(*settings),
+            Output::Reconnect => link.reconnect(),
+            Output::Greet(token, publication) => taken(agent, clock, token, link.greet(token, publication)),
+            Output::Publish(token, publication) => taken(agent, clock, token, link.publish(token, publication)),
             Output::Start(job) => running.start(job),
             Output::Cancel(id) => running.cancel(id),
             Output::Restart(mode) => return Some(mode),
@@ -99,4 +95,14 @@ fn carry_out<L: Link>(agent: &mut Agent, link: &mut L, running: &mut Running, cl
         }
     }
     None
+}
+
+/// Says what the link has not taken.
+fn taken(agent: &mut Agent, clock: &Clock, token: Token, result: Result<(), LinkError>) {
+    let refused = match result {
+        Ok(()) => return,
+        Err(LinkError::Full(_)) => "the outbox is full".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    agent.handle(clock.now(), Input::Link(LinkEvent::Refused(token, refused)));
 }

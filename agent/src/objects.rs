@@ -12,7 +12,6 @@ pub(crate) mod bench;
 mod kernel;
 mod net;
 
-pub mod bulk_data;
 pub mod device;
 pub mod device_info;
 pub mod dns_client;
@@ -140,7 +139,6 @@ pub fn first_row<O: Object>(view: &View<'_>) -> Result<Args, Fault> {
 /// Every Object, by path.
 pub const OBJECTS: &[ObjectDef] = &[
     ObjectDef::of::<device::Device>(),
-    ObjectDef::of::<bulk_data::BulkData>(),
     ObjectDef::of::<dns_client::DnsClient>(),
     ObjectDef::of::<dns_server::DnsServer>(),
     ObjectDef::of::<device_info::DeviceInfo>(),

@@ -8,9 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use line3_proto::link::Link;
 use line3_proto::mqtt::{MqttConfig, MqttLink, TlsFile, client_tls};
-use line3_proto::{EndpointId, Machine, QoS, Topic};
+use line3_proto::{EndpointId, Machine};
 
 use crate::agent::{self, Agent, Input};
 use crate::clock::Clock;
@@ -66,15 +65,8 @@ pub async fn run(config: Config, host: Rc<dyn Host>, stop: impl Future<Output = 
     loop {
         let clock = Clock::start();
         let mut agent = Agent::new(clock.now(), Rc::clone(&host), &config, id.clone());
-        log(&format!(
-            "{id} runs as {}; its broker is {}:{}{}",
-            agent.run_id(),
-            config.broker.host,
-            config.broker.port,
-            if tls.is_some() { "" } else { " without TLS" },
-        ));
-        let mut link = MqttLink::new(mqtt_config(&config.broker, &agent, tls.clone(), host.random()));
-        link.subscribe(&Topic::Agent(id.clone()).to_string(), QoS::AtLeastOnce);
+        log(&format!("{id} runs as {}; its broker is {}", agent.run_id(), agent.broker()));
+        let link = MqttLink::new(mqtt_config(&config.broker, &agent, tls.clone(), host.random()));
         match driver::run(&mut agent, link, &clock, stop.as_mut(), log).await {
             Exit::Stopped => return Ok(Ended::Stopped),
             Exit::Restart(RebootMode::RestartAgent) => log("the agent restarts, as it was told to; the box does not"),
@@ -98,17 +90,14 @@ fn endpoint_id(config: &Config, host: &dyn Host) -> Result<EndpointId, ConfigErr
     config.endpoint_id(host.file("/etc/machine-id").ok().as_deref())
 }
 
+/// What the settings do not say. The rest is the machine's first output.
 fn mqtt_config(broker: &Broker, agent: &Agent, tls: Option<Arc<rustls::ClientConfig>>, seed: u64) -> MqttConfig {
-    let id = agent.id().to_string();
     MqttConfig {
         tls,
-        keep_alive: Duration::from_secs(broker.keep_alive.into()),
-        session_expiry: Duration::from_secs(broker.session_expiry.into()),
         max_packet_size: MAX_PACKET,
-        user_properties: vec![("usp-endpoint-id".to_owned(), id.clone())],
-        will: agent.will(),
+        user_properties: vec![("usp-endpoint-id".to_owned(), agent.id().to_string())],
         will_run: agent.run_id().to_owned(),
-        ..MqttConfig::new(broker.host.clone(), broker.port, id, seed)
+        ..MqttConfig::new(broker.host.clone(), broker.port, agent.id().to_string(), seed)
     }
 }
 

@@ -8,15 +8,15 @@ use line3_proto::fault::code;
 use line3_proto::row::{Args, Field, Row};
 use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, Now};
-use serde::{Deserialize, Serialize};
 
 use crate::view::View;
 
-mod bulk_data;
+pub(crate) mod bulk_data;
 mod controller;
 pub mod mqtt_client;
 mod mtp;
 pub mod subscription;
+pub(crate) mod trigger;
 
 /// A table, or an object in a table, that the agent owns.
 pub trait Setting {
@@ -36,6 +36,10 @@ pub trait Setting {
         let _ = (values, edit);
         Ok(())
     }
+    /// The instance at this path is gone: takes along what makes no sense without it.
+    fn gone(settings: &mut Settings, at: &str) {
+        let _ = (settings, at);
+    }
     /// Values that are not kept but looked up, for the instance at the concrete path `at`.
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
         let _ = (view, at);
@@ -53,7 +57,7 @@ pub struct Edit<'a> {
     pub now: Now,
     /// Whether the row is being added.
     pub fresh: bool,
-    /// All settings as this request has left them so far; a row that is being added has its values as they were given.
+    /// All settings as this request has left them so far; a row that is being added is not among them yet.
     pub settings: &'a Settings,
 }
 
@@ -71,6 +75,10 @@ impl Edit<'_> {
 
     /// Refuses a reference that leads nowhere: it must be empty or name a row of one of this table.
     pub(crate) fn refers(&self, values: &Args, name: &'static str, table: &str) -> Result<(), Blame> {
+        // What it refers to may have gone since it was written; that is no reason to refuse other values.
+        if !self.fresh && values.get(name).is_none_or(|value| value == self.settings.value(self.at, name)) {
+            return Ok(());
+        }
         let list = Vec::<String>::read(values.get(name).map_or("", String::as_str)).unwrap_or_default();
         let there = |path: &String| {
             let path = format!("{}.", path.trim_end_matches('.'));
@@ -121,6 +129,8 @@ pub struct SettingDef {
     pub fields: &'static [Field],
     /// [`Setting::complete`].
     pub complete: Complete,
+    /// [`Setting::gone`].
+    pub gone: fn(&mut Settings, &str),
     /// [`Setting::live`].
     pub live: Live,
 }
@@ -136,6 +146,7 @@ impl SettingDef {
             max_rows: S::MAX_ROWS,
             fields: S::Row::FIELDS,
             complete: S::complete,
+            gone: S::gone,
             live: S::live,
         }
     }
@@ -159,6 +170,7 @@ impl SettingDef {
 
 /// Every Setting, by path.
 pub const SETTINGS: &[SettingDef] = &[
+    SettingDef::of::<bulk_data::BulkData>(),
     SettingDef::of::<bulk_data::Profile>(),
     SettingDef::of::<bulk_data::JsonEncoding>(),
     SettingDef::of::<bulk_data::Mqtt>(),
@@ -176,7 +188,7 @@ pub const SETTINGS: &[SettingDef] = &[
 ];
 
 /// The agent's settings: every instance by its concrete path (`Device.LocalAgent.Subscription.1.`), every value by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The instances.
     pub instances: BTreeMap<String, Args>,
@@ -197,13 +209,38 @@ impl Settings {
         self.instances.get(path).and_then(|args| args.get(name)).map_or("", String::as_str)
     }
 
-    /// Makes a row with the next free instance number, and gives its path.
-    pub fn add(&mut self, table: &str, values: Args) -> String {
-        let number = self.highest.entry(table.to_owned()).or_default();
-        *number = number.saturating_add(1);
-        let path = format!("{table}{number}.");
-        self.instances.insert(path.clone(), values);
-        path
+    /// The path that the next row of a table gets; `None`: the numbers are used up.
+    #[must_use]
+    pub fn next(&self, table: &str) -> Option<String> {
+        let number = self.highest.get(table).copied().unwrap_or(0).checked_add(1)?;
+        Some(format!("{table}{number}."))
+    }
+
+    /// Puts a row at this path, with the objects in it that are no tables. Its number counts as given out.
+    pub fn insert_row(&mut self, path: &str, values: Args) {
+        self.instances.insert(path.to_owned(), values);
+        let (table, number) = path.trim_end_matches('.').rsplit_once('.').unwrap_or_default();
+        if let Ok(number) = number.parse::<u32>() {
+            let highest = self.highest.entry(format!("{table}.")).or_default();
+            *highest = number.max(*highest);
+        }
+        self.complete(path);
+    }
+
+    /// Puts the objects that are no tables into the row at this path.
+    fn complete(&mut self, path: &str) {
+        let template = template(path);
+        for def in SETTINGS {
+            if let Some(inner) = def.path.strip_prefix(&template).filter(|inner| !inner.is_empty() && !inner.contains("{i}")) {
+                self.instances.entry(format!("{path}{inner}")).or_default();
+            }
+        }
+    }
+
+    /// Puts the objects that are no tables into every row: what a configuration wrote of them stays.
+    pub fn complete_rows(&mut self) {
+        let rows: Vec<String> = self.instances.keys().cloned().collect();
+        rows.iter().for_each(|path| self.complete(path));
     }
 
     /// Puts values under a path that is no row of a table of its own (`Device.BulkData.Profile.1.MQTT.`).
@@ -212,10 +249,20 @@ impl Settings {
         args.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     }
 
-    /// Removes an instance and all below it.
+    /// Removes an instance and all below it. Its number is never used again, so neither are those of the tables in it.
     pub fn remove(&mut self, path: &str) {
         self.instances.retain(|key, _| !key.starts_with(path));
+        self.highest.retain(|table, _| !table.starts_with(path));
     }
+}
+
+/// The path in the supported data model of a concrete one.
+fn template(path: &str) -> String {
+    let level = |level: &str| {
+        if !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit()) { "{i}".to_owned() } else { level.to_owned() }
+    };
+    let levels: Vec<String> = path.split('.').map(level).collect();
+    levels.join(".")
 }
 
 /// Whether `path` is `table` followed by one instance number and a dot.

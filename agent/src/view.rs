@@ -1,5 +1,7 @@
 //! What an Object may look at: the time, the box, and what the agent knows about itself. It cannot act.
 
+use std::collections::BTreeMap;
+
 use line3_proto::{EndpointId, Mono, Now};
 
 use crate::host::Host;
@@ -89,12 +91,35 @@ pub struct LinkState {
     pub trouble: String,
     /// CONNACK Response Information.
     pub response_information: String,
+    /// The concrete path of the `Device.MQTT.Client.{i}.` row that is used.
+    pub client: String,
+    /// The concrete path of the `Device.LocalAgent.MTP.{i}.` row that is used.
+    pub mtp: String,
+    /// What the broker said to each filter that it was asked for: granted, or refused. Bounded by what the link asks for.
+    pub filters: BTreeMap<String, bool>,
+    /// Whether the broker itself named a topic to listen on.
+    pub named: bool,
     /// Publications handed to the broker.
     pub sent: u64,
     /// Publications that came from the broker.
     pub received: u64,
     /// Failed tries to connect, and lost connections.
     pub errors: u64,
+}
+
+impl LinkState {
+    /// The state of a subscription to `topic` that is wanted or not (`enable`), as `Device.MQTT.Client.{i}.Subscription.{i}.Status`
+    /// has it. `client` is the concrete path of its Client row.
+    #[must_use]
+    pub fn subscription(&self, client: &str, topic: &str, enable: bool) -> &'static str {
+        match self.filters.get(topic) {
+            _ if !enable || client != self.client => "Unsubscribed",
+            Some(true) => "Subscribed",
+            Some(false) => "Error",
+            None if self.up => "Subscribing",
+            None => "Unsubscribed",
+        }
+    }
 }
 
 /// A row of `Device.LocalAgent.Request.{i}.`.

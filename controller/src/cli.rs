@@ -9,8 +9,11 @@ mod audit;
 mod blocks;
 mod boxes;
 mod calls;
+mod edits;
 mod follow;
+mod help;
 mod outcome;
+mod quoting;
 mod screen;
 mod series;
 mod session;
@@ -24,7 +27,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use args::{
-    AgentArgs, AuditArgs, AuditCommand, BoxesArgs, CallsArgs, CancelArgs, DelArgs, DemoArgs, GetArgs, InstancesArgs, LabelArgs, PairsArgs,
+    AgentArgs, AuditArgs, AuditCommand, BoxesArgs, CallsArgs, CancelArgs, DelArgs, DemoArgs, EditArgs, GetArgs, InstancesArgs, LabelArgs,
     PingArgs, PkiArgs, PkiCommand, RunArgs, SeriesArgs, ServeArgs, SupportedArgs,
 };
 pub use screen::Screen;
@@ -38,7 +41,8 @@ Exit codes:
     2  wrong usage, or no server known
     3  the server was not reached, or could not answer
     4  not allowed
-    5  no such box or call, or more than one
+    5  no such box, call or path, or more than one
+    6  done in part: what was not is shown
   130  stopped by Ctrl-C; the call goes on
 
 The server and your token stand in DIR/client.toml, which `line3 demo` and
@@ -86,20 +90,27 @@ pub enum Command {
         name: String,
     },
     /// Read parameters of a box
+    #[command(after_help = help::with_paths(help::GET))]
     Get(GetArgs),
     /// Read which rows the tables of a box have
+    #[command(after_help = help::with_paths(help::INSTANCES))]
     Instances(InstancesArgs),
     /// Show what a box can show and do: units, ranges, effects
+    #[command(after_help = help::SUPPORTED)]
     Supported(SupportedArgs),
     /// Run a command on a box
+    #[command(after_help = help::with_paths(help::RUN))]
     Run(RunArgs),
     /// Ping a host from a box
     Ping(PingArgs),
-    /// Change values of an object
-    Set(PairsArgs),
-    /// Add a row to a table
-    Add(PairsArgs),
+    /// Change values of objects
+    #[command(after_help = help::with_paths(help::SET))]
+    Set(EditArgs),
+    /// Add rows to tables
+    #[command(after_help = help::ADD)]
+    Add(EditArgs),
     /// Delete rows
+    #[command(after_help = help::with_paths(help::DEL))]
     Del(DelArgs),
     /// Show what a parameter was over time
     Series(SeriesArgs),
@@ -153,8 +164,10 @@ pub enum Exit {
     Unreachable = 3,
     /// The server does not allow it.
     NotAllowed = 4,
-    /// No such box or call, or more than one.
+    /// No such box, call or path, or more than one.
     NotFound = 5,
+    /// Done in part: what was not done is shown.
+    Partly = 6,
     /// Ctrl-C.
     Interrupted = 130,
 }

@@ -25,6 +25,12 @@ mod error;
 
 pub use error::DeskError;
 
+/// How many names are offered for one that there is not.
+const NEAREST: usize = 3;
+
+/// How like a name must be to be offered, from 0 (not at all) to 1.
+const ALIKE: f64 = 0.85;
+
 /// The most labels of a box.
 const MAX_LABELS: usize = 16;
 
@@ -92,16 +98,34 @@ impl Desk {
         match found.len() {
             1 => Ok(found.remove(0)),
             0 => {
-                let lower = name.to_lowercase();
-                let near = self.board.boxes_where(|view| view.id.as_str().to_lowercase().contains(&lower) && !lower.is_empty());
-                let hint = match near.as_slice() {
+                let hint = match self.alike(&name).as_slice() {
                     [] => "; `line3 boxes` lists those that were heard of".to_owned(),
-                    near => format!("; did you mean {}?", some_ids(near)),
+                    near => format!("; did you mean {}?", near.join(", ")),
                 };
                 Err(DeskError::NoSuchBox { name, hint })
             }
             count => Err(DeskError::Ambiguous { name, count, examples: some_ids(&found) }),
         }
+    }
+
+    /// The names of the boxes that may be meant by one that there is not: those that have it in their id, else those most like it.
+    fn alike(&self, name: &str) -> Vec<String> {
+        let name = name.to_lowercase();
+        let has_it = |view: &BoxView| !name.is_empty() && view.id.as_str().to_lowercase().contains(&name);
+        let near = self.board.boxes_where(has_it);
+        if !near.is_empty() {
+            return near.iter().take(NEAREST).map(|view| view.id.to_string()).collect();
+        }
+        let like = |view: &BoxView| {
+            let id = view.id.as_str().to_lowercase();
+            let serial = view.identity.get("SerialNumber").map(|serial| serial.to_lowercase()).unwrap_or_default();
+            let end = id.rsplit(['-', ':']).next().unwrap_or_default();
+            [id.as_str(), end, &serial].into_iter().map(|known| strsim::jaro_winkler(known, &name)).fold(0.0, f64::max)
+        };
+        let near = self.board.boxes_where(|view| like(view) > ALIKE);
+        let mut ranked: Vec<(f64, String)> = near.iter().map(|view| (like(view), view.id.to_string())).collect();
+        ranked.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
+        ranked.into_iter().take(NEAREST).map(|(_, id)| id).collect()
     }
 
     /// What a box can do, if that is known.

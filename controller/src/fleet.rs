@@ -31,12 +31,12 @@ mod supported;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Call, CallId, Cancel, Outcome, Step};
+pub use call::{Call, CallId, Cancel, Change, Done, Outcome, Step, Wrong};
 use calls::Calls;
 pub use calls::{MAX_OPEN, MAX_OPEN_OF_BOX, Reopened};
 use catalogues::Catalogues;
 use onboard::Lesson;
-pub use order::{Order, is_secret};
+pub use order::{Edit, Order, is_secret};
 use probes::Probes;
 
 /// The most boxes held; one more is not taken in, and said so in the log. Each has a certificate that somebody issued.
@@ -262,6 +262,7 @@ impl Fleet {
                 EndpointOutput::Disconnected { from, connection, reason } => {
                     self.disconnected(now, &from, connection.as_deref(), &clean(&reason, MAX_SHOWN));
                 }
+                EndpointOutput::Unaddressed { to, .. } => self.log(format!("{to} named no Response Topic, so it gets no answer")),
                 EndpointOutput::Ignored { topic, why } => {
                     self.log(format!("ignored on {}: {}", clean(&topic, MAX_SHOWN), clean(&why, MAX_SHOWN)))
                 }
@@ -344,7 +345,7 @@ impl Machine for Fleet {
                 }
             }
             // A box that has no session is offline: its calls end by their deadline.
-            Input::Link(LinkEvent::Sent(_) | LinkEvent::Unheard(_)) => {}
+            Input::Link(LinkEvent::Sent(_) | LinkEvent::Unheard(_) | LinkEvent::Subscribed(_) | LinkEvent::Unsubscribed(_)) => {}
             Input::Link(LinkEvent::Refused(_, reason)) => self.log(format!("the broker did not take a message to a box: {reason}")),
             Input::Link(LinkEvent::NotSubscribed { filter, reason }) => {
                 self.log(format!("the broker refused the subscription to {filter}: {reason}; boxes cannot be heard"));

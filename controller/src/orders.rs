@@ -12,7 +12,7 @@ use line3_proto::catalogue::{Catalogue, CommandEntry, FieldEntry, ObjectEntry, t
 use line3_proto::path::{Path, Segment, Target};
 use line3_proto::{Effect, Fault};
 
-use crate::fleet::Order;
+use crate::fleet::{Edit, Order};
 use crate::report::clean;
 
 /// The most paths in one order; one with more is refused.
@@ -65,7 +65,7 @@ pub fn check(order: Order, catalogue: Option<&Catalogue>) -> Result<Checked, Bad
         }
         Order::GetSupported { paths } => {
             // What the data model can hold is just what is asked for here: the catalogue must not stand in the way.
-            paths.iter().try_for_each(|path| object(path).map(drop))?;
+            paths.iter().try_for_each(|path| Path::parse(path).map(drop).map_err(|Fault { text, .. }| bad(text)))?;
             Order::GetSupported { paths }
         }
         Order::Operate { command, args } => {
@@ -79,33 +79,17 @@ pub fn check(order: Order, catalogue: Option<&Catalogue>) -> Result<Checked, Bad
             entry = found;
             Order::Operate { command, args }
         }
-        Order::Add { table, values } => {
-            let path = concrete(&table)?;
-            if let Some(catalogue) = catalogue {
-                let row = format!("{}{{i}}.", path.template());
-                let entry = catalogue.objects.iter().find(|entry| entry.path == row);
-                let entry = entry.ok_or_else(|| unknown_object(&table, "table", catalogue))?;
-                if !entry.creatable {
-                    return Err(bad(format!("{} takes no rows from outside: the box makes them itself", typed(&table))));
-                }
-                parameters(entry, &values)?;
-            }
-            Order::Add { table, values }
+        Order::Add { objects, allow_partial } => {
+            objects.iter().try_for_each(|edit| addable(edit, catalogue))?;
+            Order::Add { objects, allow_partial }
         }
-        Order::Set { object, values } => {
-            let path = concrete(&object)?;
-            if values.is_empty() {
-                return Err(bad(format!("nothing is to be set in {}: give at least one value", typed(&object))));
-            }
-            if let Some((catalogue, of)) = catalogue.filter(|_| !path.follows()).map(|catalogue| (catalogue, path.template())) {
-                let entry = catalogue.objects.iter().find(|entry| entry.path == of);
-                parameters(entry.ok_or_else(|| unknown_object(&object, "object", catalogue))?, &values)?;
-            }
-            Order::Set { object, values }
+        Order::Set { objects, allow_partial } => {
+            objects.iter().try_for_each(|edit| settable(edit, catalogue))?;
+            Order::Set { objects, allow_partial }
         }
-        Order::Delete { paths } => {
+        Order::Delete { paths, allow_partial } => {
             paths.iter().try_for_each(|path| removable(path, catalogue))?;
-            Order::Delete { paths }
+            Order::Delete { paths, allow_partial }
         }
     };
     let effect = order.effect(entry.and_then(|entry| entry.effect).unwrap_or(Effect::Destroy));
@@ -125,24 +109,24 @@ fn typed(text: &str) -> String {
 }
 
 fn within_bounds(order: &Order) -> Result<(), BadOrder> {
-    let (none, nothing) = (Vec::new(), Values::new());
-    let (paths, values) = match order {
-        Order::Get { paths, .. } | Order::GetInstances { paths, .. } | Order::GetSupported { paths } | Order::Delete { paths } => {
-            if paths.is_empty() {
-                return Err(bad("no path is given: give at least one, e.g. Device.DeviceInfo."));
-            }
-            (paths, &nothing)
+    let (paths, values): (usize, Vec<&Values>) = match order {
+        Order::Get { paths, .. } | Order::GetInstances { paths, .. } | Order::GetSupported { paths } | Order::Delete { paths, .. } => {
+            (paths.len(), Vec::new())
         }
-        Order::Operate { args, .. } => (&none, args),
-        Order::Add { values, .. } | Order::Set { values, .. } => (&none, values),
+        Order::Operate { args, .. } => (1, vec![args]),
+        Order::Add { objects, .. } | Order::Set { objects, .. } => (objects.len(), objects.iter().map(|edit| &edit.values).collect()),
     };
-    if paths.len() > MAX_PATHS {
-        return Err(bad(format!("{} paths in one order; at most {MAX_PATHS} are taken: split it", paths.len())));
+    if paths == 0 {
+        return Err(bad("no path is given: give at least one, e.g. Device.DeviceInfo."));
     }
-    if values.len() > MAX_ARGS {
-        return Err(bad(format!("{} arguments or values in one order; at most {MAX_ARGS} are taken: split it", values.len())));
+    if paths > MAX_PATHS {
+        return Err(bad(format!("{paths} paths in one order; at most {MAX_PATHS} are taken: split it")));
     }
-    let bytes: usize = values.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let count: usize = values.iter().map(|values| values.len()).sum();
+    if count > MAX_ARGS {
+        return Err(bad(format!("{count} arguments or values in one order; at most {MAX_ARGS} are taken: split it")));
+    }
+    let bytes: usize = values.iter().flat_map(|values| values.iter()).map(|(name, value)| name.len() + value.len()).sum();
     if bytes > MAX_VALUES {
         return Err(bad(format!("the values of one order have {bytes} bytes; at most {MAX_VALUES} are taken")));
     }
@@ -210,6 +194,41 @@ fn unknown_object(text: &str, kind: &str, catalogue: &Catalogue) -> BadOrder {
     };
     let near = names::nearest(&template(text), paths);
     bad(format!("{} is no {kind} of this box's firmware{}", typed(text), names::hint(&near)))
+}
+
+/// Checks a new row of Add.
+fn addable(edit: &Edit, catalogue: Option<&Catalogue>) -> Result<(), BadOrder> {
+    let path = concrete(&edit.path)?;
+    optional_are_given(edit)?;
+    let Some(catalogue) = catalogue.filter(|_| !path.follows()) else { return Ok(()) };
+    let row = format!("{}{{i}}.", path.template());
+    let entry = catalogue.objects.iter().find(|entry| entry.path == row);
+    let entry = entry.ok_or_else(|| unknown_object(&edit.path, "table", catalogue))?;
+    if !entry.creatable {
+        return Err(bad(format!("{} takes no rows from outside: the box makes them itself", typed(&edit.path))));
+    }
+    parameters(entry, &edit.values, catalogue)
+}
+
+/// Checks an object of Set.
+fn settable(edit: &Edit, catalogue: Option<&Catalogue>) -> Result<(), BadOrder> {
+    let path = concrete(&edit.path)?;
+    if edit.values.is_empty() {
+        return Err(bad(format!("nothing is to be set in {}: give at least one value", typed(&edit.path))));
+    }
+    optional_are_given(edit)?;
+    let Some(catalogue) = catalogue.filter(|_| !path.follows()) else { return Ok(()) };
+    let of = path.template();
+    let entry = catalogue.objects.iter().find(|entry| entry.path == of);
+    parameters(entry.ok_or_else(|| unknown_object(&edit.path, "object", catalogue))?, &edit.values, catalogue)
+}
+
+/// A name among the optional ones that has no value is a typing error, and would make another one required.
+fn optional_are_given(edit: &Edit) -> Result<(), BadOrder> {
+    match edit.optional.iter().find(|name| !edit.values.contains_key(*name)) {
+        Some(name) => Err(bad(format!("{} is optional in {} and has no value there: give it one", typed(name), typed(&edit.path)))),
+        None => Ok(()),
+    }
 }
 
 /// Checks a path of Delete.
@@ -291,11 +310,20 @@ fn arguments(command: &CommandEntry, args: &Values) -> Result<(), BadOrder> {
 }
 
 /// Checks new values of a row or object.
-fn parameters(object: &ObjectEntry, new: &Values) -> Result<(), BadOrder> {
+fn parameters(object: &ObjectEntry, new: &Values, catalogue: &Catalogue) -> Result<(), BadOrder> {
     for (name, value) in new {
-        let field = find_field(&object.parameters, name, &object.path, "parameter")?;
+        // A value may stand in an object within, as long as that is no table: `MQTT.PublishTopic` of a row of `BulkData.Profile.`.
+        let (within, last) = match name.rsplit_once('.') {
+            Some((path, last)) => {
+                let path = format!("{}{path}.", object.path);
+                let found = catalogue.objects.iter().find(|entry| entry.path == path);
+                found.map_or((object, name.as_str()), |entry| (entry, last))
+            }
+            None => (object, name.as_str()),
+        };
+        let field = find_field(&within.parameters, last, &within.path, "parameter")?;
         if !field.writable {
-            return Err(bad(format!("{name} of {} is read-only", object.path)));
+            return Err(bad(format!("{last} of {} is read-only", within.path)));
         }
         values::check(field, name, value)?;
     }

@@ -163,7 +163,12 @@ pub async fn listen<L: Link>(telemetry: Telemetry, mut link: L) {
             }
             LinkEvent::Down { reason, retry_in } => tracing::warn!("no reports: {reason}; next try in {} s", retry_in.as_secs()),
             LinkEvent::NotSubscribed { filter, reason } => tracing::error!("the broker refused the subscription to {filter}: {reason}"),
-            LinkEvent::Up(_) | LinkEvent::Sent(_) | LinkEvent::Unheard(_) | LinkEvent::Refused(..) => {}
+            LinkEvent::Up(_)
+            | LinkEvent::Sent(_)
+            | LinkEvent::Unheard(_)
+            | LinkEvent::Refused(..)
+            | LinkEvent::Subscribed(_)
+            | LinkEvent::Unsubscribed(_) => {}
         }
     }
 }

@@ -59,8 +59,9 @@ pub struct CallRequest {
     /// `{"kind": "getInstances", "paths": ["Device.IP.Interface."], "firstLevelOnly": true}`,
     /// `{"kind": "getSupported", "paths": ["Device."]}`,
     /// `{"kind": "operate", "command": "IPPing()", "args": {"Host": "192.0.2.1"}}`,
-    /// `{"kind": "add", "table": "Device.X.", "values": {}}`, `{"kind": "set", "object": "Device.X.1.", "values": {"Enable": "true"}}`,
-    /// `{"kind": "delete", "paths": ["Device.X.1."]}`.
+    /// `{"kind": "add", "objects": [{"path": "Device.X.", "values": {"Name": "a", "Level": "3"}, "optional": ["Level"]}]}`,
+    /// `{"kind": "set", "objects": [{"path": "Device.X.1.", "values": {"Enable": "true"}}], "allowPartial": true}`,
+    /// `{"kind": "delete", "paths": ["Device.X.1."]}`. What changes is all or nothing without `allowPartial`.
     #[schema(value_type = Object, example = json!({"kind": "get", "paths": ["Device.DeviceInfo."]}))]
     pub order: Order,
     /// Why: a ticket's number. Looking (Get, GetInstances, GetSupported) needs none.
@@ -103,7 +104,8 @@ pub struct CallView {
     /// When it ended.
     #[schema(value_type = Option<i64>)]
     pub ended: Option<Wall>,
-    /// What came of it.
+    /// What came of it, by `kind`: `values`, `instances`, `supported`, `outputs`, `changed`, or `refused`; with the `faults` of what
+    /// did not go well, each `{"path", "code", "meaning", "text"}`. A call of which a part went well has succeeded, with faults.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Outcome>,
     /// How far it is, or what went wrong; for a person.

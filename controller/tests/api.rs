@@ -80,7 +80,7 @@ async fn one_box_has_many_names() {
         409 ambiguous-box: "1" names 2 boxes, os::00256D-0000000001, proto::sim-1 among them; give the whole id
         404 no-such-box: no box "nobody"; `line3 boxes` lists those that were heard of
         404 no-such-box: no box "os::00256d-0000000001"; did you mean os::00256D-0000000001?
-        404 no-such-box: no box "os::00256D-1/.."; `line3 boxes` lists those that were heard of
+        404 no-such-box: no box "os::00256D-1/.."; did you mean os::00256D-1%2F.., os::00256D-0000000001, os::00256D-0000000002?
         404 no-such-box: no box "[31mred"; `line3 boxes` lists those that were heard of
         400 bad-request: GET /api/boxes/%ff: Invalid URL: Invalid UTF-8 in `name`
         404 no-such-box: no box "../../etc/passwd"; `line3 boxes` lists those that were heard of

@@ -174,7 +174,16 @@ fn a_hostile_box_stays_text() {
 #[test]
 fn everything_fits_the_terminal() {
     for width in [80, 120] {
-        for line in ["boxes", "show os::00256D-77", "supported os::00256D-77", "get os::00256D-77 Device.", "calls", "audit"] {
+        for line in [
+            "boxes",
+            "show os::00256D-77",
+            "supported os::00256D-77",
+            "get os::00256D-77 Device.",
+            "calls",
+            "audit",
+            "set os::00256D-77 Device.A. B=c --partial --reason T-1",
+            "set os::00256D-77 Device.A. B=c --reason T-9",
+        ] {
             let ran = ask_at(&Server::start(), line, Some(width));
             for line in ran.out.lines() {
                 assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
@@ -194,6 +203,11 @@ fn what_is_asked_of_the_server() {
     ask("ping os::00256D-7 h -n 5");
     ask("calls os::00256D-77 --limit 5");
     ask("audit --from 5 --limit 2");
+    ask("instances os::00256D-77 Device.IP.Interface. --first-level");
+    ask("get os::00256D-77 Device.IP. --depth 2");
+    ask("set os::00256D-77 Device.A.1. B=c D?=e=f Device.A.2. B= --partial --reason T-1");
+    ask("add os::00256D-77 Device.A. --reason T-1");
+    ask("del os::00256D-77 Device.A.1. Device.A.2. --partial --reason T-1");
     ask("series a/b c --from 2026-01-01 --to 2026-01-02");
     expect![[r#"
         GET /api/boxes?q=lyon&model=TV&online=false&simulated=false&label=city%3DLyon
@@ -236,11 +250,97 @@ fn what_is_asked_of_the_server() {
           "deadline": null,
           "wait": false
         }
-        GET /api/boxes
         GET /api/calls?box=os%3A%3A00256D-77&limit=5
         GET /api/audit?from=5&limit=2
-        GET /api/boxes/a%2Fb/series?path=c&from=1767225600000&to=1767312000000
-        GET /api/boxes"#]]
+        POST /api/calls {
+          "box": "os::00256D-77",
+          "order": {
+            "kind": "getInstances",
+            "paths": [
+              "Device.IP.Interface."
+            ],
+            "firstLevelOnly": true
+          },
+          "reason": "",
+          "deadline": null,
+          "wait": false
+        }
+        GET /api/boxes/os::00256D-77/catalogue
+        POST /api/calls {
+          "box": "os::00256D-77",
+          "order": {
+            "kind": "get",
+            "paths": [
+              "Device.IP."
+            ],
+            "maxDepth": 2
+          },
+          "reason": "",
+          "deadline": null,
+          "wait": false
+        }
+        GET /api/boxes/os::00256D-77/catalogue
+        POST /api/calls {
+          "box": "os::00256D-77",
+          "order": {
+            "kind": "set",
+            "objects": [
+              {
+                "path": "Device.A.1.",
+                "values": {
+                  "B": "c",
+                  "D": "e=f"
+                },
+                "optional": [
+                  "D"
+                ]
+              },
+              {
+                "path": "Device.A.2.",
+                "values": {
+                  "B": ""
+                }
+              }
+            ],
+            "allowPartial": true
+          },
+          "reason": "T-1",
+          "deadline": null,
+          "wait": false
+        }
+        GET /api/boxes/os::00256D-77/catalogue
+        POST /api/calls {
+          "box": "os::00256D-77",
+          "order": {
+            "kind": "add",
+            "objects": [
+              {
+                "path": "Device.A.",
+                "values": {}
+              }
+            ],
+            "allowPartial": false
+          },
+          "reason": "T-1",
+          "deadline": null,
+          "wait": false
+        }
+        GET /api/boxes/os::00256D-77/catalogue
+        POST /api/calls {
+          "box": "os::00256D-77",
+          "order": {
+            "kind": "delete",
+            "paths": [
+              "Device.A.1.",
+              "Device.A.2."
+            ],
+            "allowPartial": true
+          },
+          "reason": "T-1",
+          "deadline": null,
+          "wait": false
+        }
+        GET /api/boxes/a%2Fb/series?path=c&from=1767225600000&to=1767312000000"#]]
     .assert_eq(&server.asked());
 }
 

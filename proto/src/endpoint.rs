@@ -42,7 +42,7 @@ const SOONEST: Duration = Duration::from_millis(100);
 /// On which side of the wire an endpoint stands: where it can be answered.
 #[derive(Clone, Debug)]
 pub enum Side {
-    /// A box: answers come to its own topic.
+    /// A box: answers come to its own topic, or to where it says that it [listens](Endpoint::listen_on).
     Agent,
     /// One instance of a controller: answers come to its reply topic.
     Controller {
@@ -54,6 +54,8 @@ pub enum Side {
 /// A question on its way.
 struct Question {
     tag: Tag,
+    /// How many were asked before it: the oldest has the least.
+    number: u64,
     to: EndpointId,
     publication: Publication,
     expires: Option<Mono>,
@@ -74,6 +76,8 @@ impl Question {
 pub struct Endpoint {
     me: EndpointId,
     side: Side,
+    /// A box's own topic.
+    listens_on: String,
     /// Leads every message id, so that ids of an earlier run are not taken for ours.
     run: String,
     asked: u64,
@@ -93,6 +97,7 @@ impl Endpoint {
     #[must_use]
     pub fn new(me: EndpointId, side: Side, run: &str, seed: u64) -> Self {
         Self {
+            listens_on: Topic::Agent(me.clone()).to_string(),
             me,
             side,
             run: run.to_owned(),
@@ -118,11 +123,38 @@ impl Endpoint {
         self.questions.len()
     }
 
+    /// A box listens on another topic from now on (R-MQTT.21).
+    pub fn listen_on(&mut self, topic: &str) {
+        topic.clone_into(&mut self.listens_on);
+    }
+
+    /// The topic on which a box listens.
+    #[must_use]
+    pub fn listens_on(&self) -> &str {
+        &self.listens_on
+    }
+
+    /// How many bytes the questions have that wait for an answer.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.questions.values().map(|question| question.publication.payload.len()).sum()
+    }
+
+    /// Of which tag the most questions wait for an answer, or with `bytes` the most bytes of questions.
+    #[must_use]
+    pub fn most_waiting(&self, bytes: bool) -> Option<Tag> {
+        let mut sums: BTreeMap<Tag, usize> = BTreeMap::new();
+        for question in self.questions.values() {
+            *sums.entry(question.tag).or_default() += if bytes { question.publication.payload.len() } else { 1 };
+        }
+        sums.into_iter().max_by_key(|(_, sum)| *sum).map(|(tag, _)| tag)
+    }
+
     /// Where `to` is to send its answers.
     #[must_use]
     pub fn response_topic(&self, to: &EndpointId) -> String {
         match &self.side {
-            Side::Agent => Topic::Agent(self.me.clone()).to_string(),
+            Side::Agent => self.listens_on.clone(),
             Side::Controller { instance } => reply_topic(&self.me, instance, to),
         }
     }
@@ -161,12 +193,9 @@ impl Endpoint {
             Err(Rejected::Ignored(why)) => return self.out.push_back(ignored(why)),
             Err(Rejected::Answer { to, fault, record }) => {
                 self.out.push_back(ignored(fault.to_string()));
-                if let Some(topic) = response_topic {
-                    let mut publication = self.publication(topic, &to, record);
-                    publication.expiry = Some(ANSWER_EXPIRY);
-                    self.out.push_back(Output::Publish(publication));
-                }
-                return;
+                let mut publication = self.publication(response_topic.as_deref().unwrap_or(""), &to, record);
+                publication.expiry = Some(ANSWER_EXPIRY);
+                return self.out.push_back(addressed(to, publication));
             }
         };
         // A broker's ACL keeps boxes to their own topics; this holds even where the ACL does not.
@@ -257,6 +286,7 @@ impl Endpoint {
         }
         let mut question = Question {
             tag: ask.tag,
+            number: self.asked,
             to: ask.to,
             publication,
             expires: ask.expires.map(|time| now.mono + time),
@@ -273,6 +303,8 @@ impl Endpoint {
 
     /// Sends a question, and plans when to ask again or when it is over, whichever is first.
     fn send(&mut self, now: Now, msg_id: String, mut question: Question) {
+        // Since it was written, this endpoint may have come to listen elsewhere.
+        question.publication.response_topic = Some(self.response_topic(&question.to));
         self.out.push_back(Output::Publish(question.publication.clone()));
         let random = self.rng.next_u64();
         let again = question.again.as_mut().map(|(backoff, tries)| {
@@ -319,10 +351,6 @@ impl Endpoint {
 
     fn answer(&mut self, now: Now, reply: &Reply, answer: Result<Response, Refusal>) {
         self.working.remove(&(reply.to.clone(), reply.msg_id.clone()));
-        if reply.topic.is_empty() {
-            let why = format!("{} named no Response Topic, so it gets no answer", reply.to);
-            return self.out.push_back(Output::Ignored { topic: String::new(), why });
-        }
         let msg = match answer {
             Ok(response) => Msg::response(&reply.msg_id, response),
             Err(refusal) => Msg::error(&reply.msg_id, &refusal.fault, refusal.params),
@@ -339,8 +367,13 @@ impl Endpoint {
         }
         let mut publication = self.publication(&reply.topic, &reply.to, payload);
         publication.expiry = Some(reply.expires.map_or(ANSWER_EXPIRY, |expires| expires.since(now.mono).max(Duration::from_secs(1))));
-        self.out.push_back(Output::Publish(publication));
+        self.out.push_back(addressed(reply.to.clone(), publication));
     }
+}
+
+/// An answer goes to the Response Topic of what is answered (R-MQTT.26); without one, who carries it must know where to.
+fn addressed(to: EndpointId, publication: Publication) -> Output {
+    if publication.topic.is_empty() { Output::Unaddressed { to, publication } } else { Output::Publish(publication) }
 }
 
 impl Machine for Endpoint {
@@ -359,6 +392,13 @@ impl Machine for Endpoint {
                 let questions = &mut self.questions;
                 questions.retain(|_, question| question.tag != tag);
                 self.agenda.retain(|(_, id)| questions.contains_key(id));
+            }
+            Input::ForgetOldest(tag) => {
+                let mine = self.questions.iter().filter(|(_, question)| question.tag == tag);
+                if let Some(id) = mine.min_by_key(|(_, question)| question.number).map(|(id, _)| id.clone()) {
+                    self.questions.remove(&id);
+                    self.agenda.retain(|(_, other)| *other != id);
+                }
             }
             Input::Reachable(reachable) => {
                 self.reachable = reachable;

@@ -5,6 +5,8 @@ pub mod catalogue;
 pub mod effect;
 pub mod endpoint;
 pub mod fault;
+#[cfg(any(feature = "mqtt", feature = "sim"))]
+mod filter;
 pub mod health;
 pub mod link;
 pub mod machine;

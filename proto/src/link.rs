@@ -1,7 +1,10 @@
 //! The door to the broker. A driver knows this interface; [`crate::mqtt`] is the real one, the simulator's net the other.
 
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
+
+use crate::backoff::Backoff;
 
 /// MQTT quality of service. QoS 2 is never used: a lost PUBREC leaks in-flight slots, and USP answers requests anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub struct Session {
     pub connection: u32,
     /// The broker still knew the session.
     pub present: bool,
-    /// CONNACK Response Information.
+    /// CONNACK Response Information, if it is a topic that can be subscribed.
     pub response_information: Option<String>,
     /// CONNACK Assigned Client Identifier.
     pub assigned_client_id: Option<String>,
@@ -69,6 +72,53 @@ pub struct Session {
     pub user_properties: Vec<(String, String)>,
     /// CONNACK Server Keep Alive.
     pub server_keep_alive: Option<Duration>,
+    /// The filters that the broker has granted.
+    pub subscribed: Vec<String>,
+}
+
+/// How a client connects and where it listens: `Device.MQTT.Client.{i}.` in the words of MQTT.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// The broker: a DNS name or an IP address without brackets, and a port.
+    pub broker: (String, u16),
+    /// Whether TLS is spoken. A link that has no certificates then does not connect at all.
+    pub tls: bool,
+    /// The MQTT client identifier; empty: the broker assigns one (R-MQTT.8).
+    pub client_id: String,
+    /// The MQTT user name.
+    pub username: Option<String>,
+    /// The MQTT password.
+    pub password: Option<String>,
+    /// Whether the broker forgets the session of an earlier connection.
+    pub clean_start: bool,
+    /// How long the line may be quiet before the link pings; whole seconds, 0: for ever.
+    pub keep_alive: Duration,
+    /// How long the broker keeps the session after a disconnect; whole seconds.
+    pub session_expiry: Duration,
+    /// How many QoS 1 messages may be under way unacknowledged, in each direction; at least 1.
+    pub in_flight: u16,
+    /// What the broker publishes when this client vanishes.
+    pub will: Option<Publication>,
+    /// How long the broker waits before it does; whole seconds.
+    pub will_delay: Duration,
+    /// How long to wait between attempts to connect.
+    pub backoff: Backoff,
+    /// The configured filters. On each connection the link asks, in one SUBSCRIBE, for these, for those in the CONNACK User
+    /// Properties `subscribe-topic`, and for the Response Information, or else for [`inbox`](Self::inbox) (R-MQTT.15).
+    pub filters: Vec<(String, QoS)>,
+    /// The topic to listen on where the broker gives no Response Information.
+    pub inbox: Option<String>,
+}
+
+impl fmt::Debug for ClientSettings {
+    /// For a log: where and who, no password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSettings")
+            .field("broker", &self.broker)
+            .field("tls", &self.tls)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What happens on a link.
@@ -92,6 +142,10 @@ pub enum LinkEvent {
     Unheard(Token),
     /// The broker refused this publication (its ACL, say) or it can never be sent (too large for the broker).
     Refused(Token, String),
+    /// The broker granted this filter, which was asked for on a connection that was up.
+    Subscribed(String),
+    /// The link has asked the broker to forget this filter.
+    Unsubscribed(String),
     /// The broker refused this subscription.
     NotSubscribed {
         /// The filter.
@@ -122,6 +176,19 @@ pub trait Link {
     /// Takes a publication into the bounded outbox, connected or not; its fate comes as [`LinkEvent::Sent`], [`LinkEvent::Unheard`] or
     /// [`LinkEvent::Refused`]. What the outbox holds survives a reconnect and may then arrive twice (QoS 1).
     fn publish(&mut self, token: Token, publication: Publication) -> Result<(), LinkError>;
+
+    /// As [`publish`](Self::publish), but ahead of all that waits: what the other side is to hear first on a new connection, given
+    /// between [`LinkEvent::Up`] and the next [`next`](Self::next). It is for that connection only: unsent or unacknowledged when
+    /// it ends, it is forgotten without a word. The outbox's bounds do not hold for it, so its number is the caller's to bound.
+    fn greet(&mut self, token: Token, publication: Publication) -> Result<(), LinkError>;
+
+    /// Takes other settings. Subscriptions change at once; everything else with the next connection. From then on the link insists
+    /// on being heard: without a filter to ask for, or with each one refused, it sends DISCONNECT and tries again later
+    /// (R-MQTT.16, R-MQTT.17).
+    fn configure(&mut self, settings: ClientSettings);
+
+    /// Connects anew: sends what waits, for a second at most, then DISCONNECT, and tries at once.
+    fn reconnect(&mut self);
 
     /// Acknowledges a received QoS 1 publication (manual acknowledgement only).
     fn acknowledge(&mut self, receipt: Receipt);

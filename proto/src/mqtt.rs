@@ -34,9 +34,11 @@ mod connection;
 mod options;
 mod outbox;
 mod reason;
+mod subscriptions;
 mod tls;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,17 +47,18 @@ use tokio::time::{Instant, sleep_until, timeout};
 pub use config::MqttConfig;
 pub use tls::{TlsError, TlsFile, client_tls};
 
-use crate::link::{Link, LinkError, LinkEvent, Publication, QoS, Receipt, Token};
+use crate::link::{ClientSettings, Link, LinkError, LinkEvent, Publication, QoS, Receipt, Token};
 use crate::rng::Rng;
-use connection::{Change, Connection};
+use connection::{Connection, GOODBYE};
 use options::packet_size;
 use outbox::{Entry, Outbox};
+use subscriptions::Subscriptions;
 
 /// After so many events in a row `next` lets others run once, however much there is to do.
 const IN_A_ROW: u32 = 64;
 
-/// How long DISCONNECT may take, beyond the limit that [`close`](Link::close) is given.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long what waits is still sent before the link connects anew.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// When nothing else is due.
 const FAR: Duration = Duration::from_secs(3600);
@@ -76,17 +79,23 @@ impl From<LinkEvent> for Ready {
 /// See the module.
 pub struct MqttLink {
     config: MqttConfig,
+    /// The certificates, whether the settings want them just now or not.
+    tls: Option<Arc<rustls::ClientConfig>>,
+    /// The settings want TLS and there are no certificates: there is no connection.
+    lacks_tls: bool,
     /// The configured client identifier, or the one that the broker assigned.
     client_id: String,
     rng: Rng,
     outbox: Outbox,
-    filters: Vec<(String, QoS)>,
+    subscriptions: Subscriptions,
     connection: Option<Connection>,
     /// How many connections have been tried.
     count: u32,
     /// How many tries have failed since the link was last up.
     retry: u32,
     next_try: Instant,
+    /// The link is to connect anew: when there is nothing left to say, and then at the latest.
+    reconnect_by: Option<Instant>,
     /// What the driver has not fetched. Bounded: filled by one event of rumqttc or one look at the outbox at a time.
     ready: VecDeque<Ready>,
     in_a_row: u32,
@@ -101,13 +110,16 @@ impl MqttLink {
             client_id: config.client_id.clone(),
             rng: Rng::new(config.seed),
             outbox: Outbox::new(config.outbox_messages, config.outbox_bytes),
-            filters: Vec::new(),
+            subscriptions: Subscriptions::default(),
             connection: None,
             count: 0,
             retry: 0,
             next_try: Instant::now(),
+            reconnect_by: None,
             ready: VecDeque::new(),
             in_a_row: 0,
+            tls: config.tls.clone(),
+            lacks_tls: false,
             config,
         }
     }
@@ -124,26 +136,40 @@ impl MqttLink {
         if !self.ready.is_empty() {
             return;
         }
-        let expiry = self.outbox.next_expiry().unwrap_or(now + FAR);
+        let wake = self.outbox.next_expiry().unwrap_or(now + FAR).min(self.reconnect_by.unwrap_or(now + FAR));
         let Some(connection) = &mut self.connection else {
             if now < self.next_try {
-                return sleep_until(self.next_try.min(expiry)).await;
+                return sleep_until(self.next_try.min(wake)).await;
+            }
+            if self.lacks_tls {
+                return self.lost(format!("broker {} is to be spoken to by TLS, and this box has no certificates", self.broker()), false);
             }
             self.count = self.count.saturating_add(1);
             tracing::debug!(broker = self.broker(), connection = self.count, "connecting");
             self.connection = Some(Connection::open(&self.config, &self.client_id, self.count));
             return;
         };
-        let wake = connection.deadline().map_or(expiry, |deadline| deadline.min(expiry));
+        if let Some(by) = self.reconnect_by
+            && (by <= now || (self.outbox.is_empty() && connection.has_acknowledged_all()))
+        {
+            self.reconnect_by = None;
+            connection.leave("was left to connect anew, as ordered", true);
+        }
+        let wake = connection.deadline().map_or(wake, |deadline| deadline.min(wake));
         tokio::select! {
             // First what has come: a driver that was away for long must not take its own absence for the broker's.
             biased;
             result = connection.poll() => match result {
                 Ok(event) => self.handle(event),
-                Err(error) => self.lost(reason::describe(&self.broker(), &error)),
+                Err(error) => match connection.leaving().map(|leaving| (leaving.reason.clone(), leaving.at_once)) {
+                    // It is we who ended it.
+                    Some((reason, at_once)) => self.lost(format!("broker {} {reason}", self.broker()), at_once),
+                    None => self.lost(reason::describe(&self.broker(), &error), false),
+                },
             },
             () = sleep_until(wake) => if let Some(verdict) = connection.verdict() {
-                self.lost(format!("broker {} {verdict}", self.broker()));
+                let at_once = connection.leaving().is_some_and(|leaving| leaving.at_once);
+                self.lost(format!("broker {} {verdict}", self.broker()), at_once);
             },
         }
     }
@@ -152,30 +178,61 @@ impl MqttLink {
         let Some(connection) = &mut self.connection else { return };
         let was_acknowledged = connection.is_acknowledged();
         if let Err(fault) = connection.handle(event, &mut self.outbox, &mut self.ready) {
-            return self.lost(format!("broker {} {fault}", self.broker()));
+            return self.lost(format!("broker {} {fault}", self.broker()), false);
         }
         if connection.is_acknowledged() && !was_acknowledged {
-            if let Some(id) = connection.assigned_client_id() {
+            if let Some(id) = &connection.session().assigned_client_id {
                 id.clone_into(&mut self.client_id);
             }
-            if !self.filters.is_empty() {
-                connection.change(Change::Subscribe(self.filters.clone()));
-            }
+            self.subscriptions.begin(connection);
         }
         if let Some(session) = connection.rise() {
+            if self.subscriptions.must_be_heard() && session.subscribed.is_empty() {
+                return connection.leave("refused every subscription, so nobody could reach this box: see the broker's ACL", false);
+            }
             self.retry = 0;
             self.ready.push_back(LinkEvent::Up(session).into());
         }
     }
 
-    /// Gives the connection up; the next try comes after a while.
-    fn lost(&mut self, reason: String) {
+    /// Gives the connection up; the next try comes after a while, or at once.
+    fn lost(&mut self, reason: String, at_once: bool) {
         self.connection = None;
+        self.reconnect_by = None;
         self.outbox.rewind();
-        self.retry = self.retry.saturating_add(1);
-        let retry_in = self.config.backoff.delay(self.retry, self.rng.next_u64());
+        let retry_in = if at_once {
+            Duration::ZERO
+        } else {
+            self.retry = self.retry.saturating_add(1);
+            self.config.backoff.delay(self.retry, self.rng.next_u64())
+        };
         self.next_try = Instant::now() + retry_in;
         self.ready.push_back(LinkEvent::Down { reason, retry_in }.into());
+    }
+
+    /// The subscriptions are others than they were.
+    fn subscriptions_changed(&mut self) {
+        if let Some(connection) = self.connection.as_mut().filter(|connection| connection.is_acknowledged()) {
+            self.subscriptions.change(connection, &mut self.ready);
+        }
+    }
+
+    /// Makes an outbox entry; `None`: it can never be written, which is told.
+    fn entry(&mut self, token: Token, mut publication: Publication) -> Result<Option<Entry>, LinkError> {
+        let payload = Bytes::from(std::mem::take(&mut publication.payload));
+        let size = match packet_size(&publication, &payload) {
+            Ok(size) => size,
+            Err(reason) => {
+                self.ready.push_back(LinkEvent::Refused(token, reason).into());
+                return Ok(None);
+            }
+        };
+        let limit = usize::try_from(self.config.max_sent).unwrap_or(usize::MAX);
+        if size > limit {
+            return Err(LinkError::TooLarge { size, limit });
+        }
+        let deadline = publication.expiry.and_then(|expiry| Instant::now().checked_add(expiry));
+        Ok(Some(Entry { token, publication, payload, size, deadline }))
     }
 
     fn broker(&self) -> String {
@@ -196,26 +253,49 @@ impl MqttLink {
 }
 
 impl Link for MqttLink {
-    fn publish(&mut self, token: Token, mut publication: Publication) -> Result<(), LinkError> {
-        let payload = Bytes::from(std::mem::take(&mut publication.payload));
-        let size = match packet_size(&publication, &payload) {
-            Ok(size) => size,
-            Err(reason) => {
-                self.ready.push_back(LinkEvent::Refused(token, reason).into());
-                return Ok(());
-            }
-        };
-        let limit = usize::try_from(self.config.max_sent).unwrap_or(usize::MAX);
-        if size > limit {
-            return Err(LinkError::TooLarge { size, limit });
+    fn publish(&mut self, token: Token, publication: Publication) -> Result<(), LinkError> {
+        let Some(entry) = self.entry(token, publication)? else { return Ok(()) };
+        if !self.outbox.has_room(entry.size) {
+            let Entry { publication, payload, .. } = entry;
+            return Err(LinkError::Full(Box::new(Publication { payload: payload.into(), ..publication })));
         }
-        if !self.outbox.has_room(size) {
-            publication.payload = payload.into();
-            return Err(LinkError::Full(Box::new(publication)));
-        }
-        let deadline = publication.expiry.and_then(|expiry| Instant::now().checked_add(expiry));
-        self.outbox.push(Entry { token, publication, payload, size, deadline });
+        self.outbox.push(entry);
         Ok(())
+    }
+
+    fn greet(&mut self, token: Token, publication: Publication) -> Result<(), LinkError> {
+        if let Some(entry) = self.entry(token, publication)? {
+            self.outbox.greet(entry);
+        }
+        Ok(())
+    }
+
+    fn configure(&mut self, settings: ClientSettings) {
+        let ClientSettings { filters, inbox, tls, client_id, .. } = settings;
+        let config = &mut self.config;
+        config.broker = settings.broker;
+        config.tls = self.tls.clone().filter(|_| tls);
+        self.lacks_tls = tls && self.tls.is_none();
+        (config.username, config.password) = (settings.username, settings.password);
+        (config.clean_start, config.session_expiry) = (settings.clean_start, settings.session_expiry);
+        (config.keep_alive, config.in_flight) = (settings.keep_alive, settings.in_flight);
+        (config.will, config.will_delay) = (settings.will, settings.will_delay);
+        config.backoff = settings.backoff;
+        self.client_id = client_id;
+        for (filter, reason) in self.subscriptions.configure(filters, inbox) {
+            self.ready.push_back(LinkEvent::NotSubscribed { filter, reason }.into());
+        }
+        self.subscriptions_changed();
+    }
+
+    fn reconnect(&mut self) {
+        let now = Instant::now();
+        if self.connection.as_ref().is_some_and(Connection::is_acknowledged) {
+            self.reconnect_by = Some(now + LAST_WORDS);
+        } else {
+            self.connection = None;
+            (self.retry, self.next_try) = (0, now);
+        }
     }
 
     fn acknowledge(&mut self, receipt: Receipt) {
@@ -226,26 +306,15 @@ impl Link for MqttLink {
     }
 
     fn subscribe(&mut self, filter: &str, qos: QoS) {
-        if !can_be_written(filter) {
-            let (filter, reason) = (filter.to_owned(), "it is no topic filter".to_owned());
-            return self.ready.push_back(LinkEvent::NotSubscribed { filter, reason }.into());
+        if let Err(reason) = self.subscriptions.add(filter, qos) {
+            return self.ready.push_back(LinkEvent::NotSubscribed { filter: filter.to_owned(), reason }.into());
         }
-        self.filters.retain(|(known, _)| known != filter);
-        self.filters.push((filter.to_owned(), qos));
-        if let Some(connection) = self.connection.as_mut().filter(|connection| connection.is_acknowledged()) {
-            connection.change(Change::Subscribe(vec![(filter.to_owned(), qos)]));
-        }
+        self.subscriptions_changed();
     }
 
     fn unsubscribe(&mut self, filter: &str) {
-        let before = self.filters.len();
-        self.filters.retain(|(known, _)| known != filter);
-        if self.filters.len() == before {
-            return;
-        }
-        if let Some(connection) = self.connection.as_mut().filter(|connection| connection.is_acknowledged()) {
-            connection.change(Change::Unsubscribe(filter.to_owned()));
-        }
+        self.subscriptions.remove(filter);
+        self.subscriptions_changed();
     }
 
     async fn next(&mut self) -> LinkEvent {
@@ -278,9 +347,4 @@ impl Link for MqttLink {
             let _ = timeout(GOODBYE, async { while connection.poll().await.is_ok() {} }).await;
         }
     }
-}
-
-/// Whether this can be put into a SUBSCRIBE at all; rumqttc would end the connection over it, or refuse the whole list.
-fn can_be_written(filter: &str) -> bool {
-    filter.len() <= usize::from(u16::MAX) && !filter.contains('\0') && rumqttc::ValidatedTopicFilter::new(filter).is_ok()
 }

@@ -55,6 +55,8 @@ pub struct Field {
     pub secret: bool,
     /// What stands for it when it is not given.
     pub default: Option<&'static str>,
+    /// It changes all the time by nature, as a clock or a counter does: no ValueChange is told of it.
+    pub ticks: bool,
     /// It may be left out altogether.
     pub optional: bool,
     /// The fields of nested rows (`Result.{i}.Status`); empty: a value.
@@ -79,6 +81,7 @@ impl Field {
             values,
             access: Access::ReadOnly,
             secret: false,
+            ticks: false,
             default: None,
             optional,
             rows,
@@ -157,6 +160,13 @@ impl Field {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+    /// Changing all the time by nature: no ValueChange is told of it. Only where the standard lets an agent refuse that
+    /// (`activeNotify="canDeny"`), and for parameters of our own.
+    #[must_use]
+    pub const fn ticks(mut self) -> Self {
+        self.ticks = true;
         self
     }
     /// What stands for it when it is not given, in lexical form.

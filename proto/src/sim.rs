@@ -18,7 +18,6 @@
 mod broker;
 mod client;
 mod config;
-mod filter;
 mod steps;
 mod wire;
 

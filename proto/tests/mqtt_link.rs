@@ -3,6 +3,8 @@
 #![cfg(feature = "mqtt")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "mqtt_link/binding.rs"]
+mod binding;
 #[path = "mqtt_link/broker.rs"]
 mod broker;
 #[path = "mqtt_link/connecting.rs"]

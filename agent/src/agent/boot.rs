@@ -4,16 +4,47 @@ use std::time::Duration;
 
 use line3_proto::endpoint;
 use line3_proto::link::{Publication, Token};
-use line3_proto::row::{self, Args};
-use line3_proto::{Fault, Mono, Now};
+use line3_proto::path::{Path, Target};
+use line3_proto::row::{Args, Row};
+use line3_proto::{Fault, Mono, Now, row};
+
+use serde_json::{Map, Value as Json};
 
 use super::journal::{self, Entry, Stage};
-use super::notify::{BOOT, Happening, Recipient};
-use super::{Agent, Output};
+use super::model::EventDef;
+use super::notify::{Happening, Recipient};
+use super::{Agent, CONTROLLERS, Output, get};
 use crate::view::RebootMode;
 
 /// How long an answer that precedes a restart has to reach the broker.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+row! {
+    /// Arguments of `Device.Boot!`.
+    struct BootArgs {
+        /// The command key of the Reboot() that led to it; empty: none did.
+        CommandKey: String,
+        /// `LocalReboot` or `RemoteReboot`.
+        Cause: String,
+        /// Whether the firmware is another one than before.
+        FirmwareUpdated: bool,
+        /// What the controller's `BootParameter.{i}.` names: a JSON object, values by path.
+        ParameterMap: String,
+        /// The agent's run.
+        X_LINE3_RunID: String,
+        /// The kernel's boot id; empty: unknown.
+        X_LINE3_BootID: String,
+        /// `system`, or `restart-agent` where Reboot() restarts the agent only.
+        X_LINE3_RebootMode: String,
+    }
+}
+
+/// `Device.Boot!`
+pub(super) const BOOT: EventDef =
+    EventDef { path: "Device.Boot!", doc: "The box (or, where labelled so, only its agent) has started.", fields: BootArgs::FIELDS };
+
+/// The most bytes of the values that Boot! carries for a controller; what does not fit is left out, and said so in the log.
+const MAX_MAP: usize = 16 * 1024;
 
 /// The agent is about to restart.
 pub(super) struct Leaving {
@@ -57,17 +88,50 @@ impl Agent {
             return;
         }
         let cause = if command_key.is_some() { "RemoteReboot" } else { "LocalReboot" };
-        let args = [
+        let controllers: Vec<String> = self.settings.rows(CONTROLLERS).map(|(path, _)| path.to_owned()).collect();
+        let mut args = [
             ("CommandKey", command_key.unwrap_or_default()),
             ("Cause", cause.to_owned()),
             ("FirmwareUpdated", updated.to_string()),
-            ("ParameterMap", "{}".to_owned()),
+            ("ParameterMap", String::new()),
             ("X_LINE3_RunID", self.facts.run_id.clone()),
             ("X_LINE3_BootID", boot_id),
             ("X_LINE3_RebootMode", self.facts.reboot.as_str().to_owned()),
         ];
-        let args = row::map(args.map(|(name, value)| (name.to_owned(), value)));
-        self.tell(now, &Happening::Event { path: BOOT.path, args });
+        for controller in controllers {
+            args[3].1 = self.parameter_map(now, &controller);
+            let args = row::map(args.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            self.tell_only(now, Some(&controller), &Happening::Event { path: BOOT.path, args });
+        }
+    }
+
+    /// What a controller wants to hear with Boot!: a JSON object of values by path. What it may not read, or does not exist, is
+    /// left out.
+    fn parameter_map(&mut self, now: Now, controller: &str) -> String {
+        let table = format!("{controller}BootParameter.");
+        let enabled = self.settings.rows(&table).filter(|(_, args)| args.get("Enable").is_some_and(|enable| enable == "true"));
+        let names = enabled.filter_map(|(_, args)| Path::parse(args.get("ParameterName")?).ok());
+        let names: Vec<Path> = names.filter(|path| matches!(path.target, Target::Parameter(_))).collect();
+        let rights = self.rights_of(controller);
+        let found = self.look_as(now, &rights, |look| names.iter().filter_map(|path| get::values(look, path, 0).ok()).collect::<Vec<_>>());
+        let (mut map, mut bytes, mut left_out) = (Map::new(), 0, 0);
+        for object in found.into_iter().flatten() {
+            for (name, value) in object.result_params {
+                let path = format!("{}{name}", object.resolved_path);
+                // Quotes, colon and comma: six.
+                let size = path.len() + value.len() + 6;
+                if bytes + size > MAX_MAP {
+                    left_out += 1;
+                    continue;
+                }
+                bytes += size;
+                map.insert(path, Json::String(value));
+            }
+        }
+        if left_out > 0 {
+            self.log(format!("{table} names more than Boot! takes, {MAX_MAP} bytes; {left_out} values are left out"));
+        }
+        Json::Object(map).to_string()
     }
 
     /// The box, or the agent, restarts once the answer is out.
@@ -98,13 +162,6 @@ impl Agent {
             self.log(format!("the journal cannot be written: {error}"));
         }
         self.log(format!("the restart did not happen: {fault}"));
-    }
-
-    /// The Will for the broker: a disconnect record for the first controller. The link adds the name of the connection.
-    #[must_use]
-    pub fn will(&self) -> Option<Publication> {
-        let to = self.recipients().into_iter().next()?;
-        Some(self.endpoint.disconnect_record(&to.id, &to.topic, "the broker lost the connection"))
     }
 
     /// What to say to the controllers before leaving.

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use line3_proto::fault::code;
-use line3_proto::row::{self, Args};
-use line3_proto::{Fault, Mono, Now};
+use line3_proto::row::{Args, Row};
+use line3_proto::{Fault, Mono, Now, row};
 
 use super::journal::{CallKey, Stage, ended};
-use super::notify::{Happening, PROGRESS};
+use super::model::EventDef;
+use super::notify::Happening;
 use super::operate::{Waiting, outcome};
 use super::{Agent, Output};
 use crate::commands::{Afterwards, CommandDef, Progress, Running};
@@ -24,6 +25,23 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// The most bytes of a command's output arguments; with more it has failed with 7005.
 const MAX_RESULT: usize = 256 * 1024;
+
+row! {
+    /// Arguments of the progress event.
+    struct ProgressArgs {
+        /// The command key of the call.
+        CommandKey: String,
+        /// How far it is.
+        Text: String,
+    }
+}
+
+/// How far a command is.
+pub(super) const PROGRESS: EventDef = EventDef {
+    path: "Device.LocalAgent.Request.{i}.X_LINE3_Progress!",
+    doc: "How far a command is; at most once a second.",
+    fields: ProgressArgs::FIELDS,
+};
 
 /// Names a command under way: the instance number of its Request row.
 pub type JobId = u32;
@@ -55,6 +73,13 @@ pub(super) struct Order<'a> {
     pub(super) answer: (u64, usize),
 }
 
+/// A command that is about to be put under way.
+pub(super) struct Ready {
+    pub(super) running: Running,
+    pub(super) progress: Progress,
+    pub(super) afterwards: Rc<Cell<Afterwards>>,
+}
+
 /// What the machine knows of a command under way.
 struct Task {
     id: JobId,
@@ -84,13 +109,24 @@ pub(super) struct Jobs {
 impl Jobs {
     /// When a command is to be stopped, or asked for its progress.
     pub(super) fn deadline(&self) -> Option<Mono> {
-        let next = |task: &Task| if task.def.asynchronous { task.ends.min(task.next_progress) } else { task.ends };
+        // What outlives restarts says nothing on the way, so nobody wakes up for it.
+        let next = |task: &Task| if task.def.asynchronous && !task.def.lasting { task.ends.min(task.next_progress) } else { task.ends };
         self.tasks.iter().map(next).min()
     }
 
     /// Whether no other command like this one can be started.
     pub(super) fn is_full(&self, def: &CommandDef) -> bool {
         self.tasks.iter().filter(|task| task.def.asynchronous == def.asynchronous).count() >= MAX_JOBS
+    }
+
+    /// The names that follow are greater than this one.
+    pub(super) fn follow(&mut self, id: JobId) {
+        self.last_id = self.last_id.max(id);
+    }
+
+    /// The name that [`Self::next_id`] gives next.
+    pub(super) fn upcoming_id(&self) -> JobId {
+        self.last_id.saturating_add(1)
     }
 
     /// A fresh name.
@@ -112,10 +148,10 @@ impl Agent {
         now: Now,
         order: &Order<'_>,
         journaled: Option<u64>,
-        (progress, afterwards): (Progress, Rc<Cell<Afterwards>>),
         limit: Duration,
-        running: Running,
+        Ready { running, progress, afterwards }: Ready,
     ) -> JobId {
+        self.watch.stir();
         let Order { def, path, command_key, .. } = *order;
         let id = self.jobs.next_id();
         if def.asynchronous {
@@ -160,6 +196,20 @@ impl Agent {
     }
 
     fn finish(&mut self, now: Now, task: Task, mut result: Result<Args, Fault>) {
+        if let (Ok(_), Afterwards::Report(profile)) = (&result, task.afterwards.get())
+            && let Err(fault) = self.force_report(now, profile)
+        {
+            result = Err(fault);
+        }
+        self.watch.stir();
+        if let (true, Afterwards::OnBoard(number)) = (result.is_ok(), task.afterwards.get())
+            && let Err(fault) = self.begin_on_boarding(now, number)
+        {
+            result = Err(fault);
+        }
+        if task.def.lasting {
+            self.forget_lasting(task.id);
+        }
         let mut reboots = result.is_ok() && task.afterwards.get() == Afterwards::Reboot;
         if let Some(serial) = task.journaled {
             let boot_id = self.facts.boot_id.clone().unwrap_or_default();
@@ -187,7 +237,8 @@ impl Agent {
         match task.afterwards.get() {
             Afterwards::Reboot if reboots => self.restart_when_said(now),
             Afterwards::Cancel(id) => self.stop(now, id, Fault::new(code::COMMAND_CANCELLED, "cancelled by the controller")),
-            Afterwards::Nothing | Afterwards::Reboot => {}
+            Afterwards::Reconnect(number) => self.reconnect(number),
+            Afterwards::Nothing | Afterwards::Reboot | Afterwards::Report(_) | Afterwards::OnBoard(_) => {}
         }
     }
 

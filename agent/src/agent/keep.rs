@@ -1,10 +1,17 @@
-//! Changing the settings, and keeping those that outlive the agent.
+//! Changing the settings, and keeping what of them outlives the agent: in what they differ from those of the factory.
+//!
+//! Only the difference is kept, so that a firmware whose configuration has another value takes effect wherever nobody has chosen
+//! one, and flash is written only when somebody has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
-use line3_proto::row;
-use line3_proto::usp::Response;
+use line3_proto::row::{self, Args};
+use line3_proto::usp::{ParamError, Response};
 use line3_proto::{Fault, Now};
+use serde::{Deserialize, Serialize};
 
 use super::Agent;
 use super::edit::Editor;
@@ -14,8 +21,98 @@ use crate::host::Host;
 use crate::settings::Settings;
 use crate::settings::subscription::TABLE;
 
-/// The name that the settings are kept under.
+/// The name that the difference is kept under.
 const SAVED: &str = "settings";
+
+/// The name that a difference which this agent cannot read is set aside under.
+const UNREAD: &str = "settings.bad";
+
+/// The version of what is kept.
+const VERSION: u32 = 1;
+
+/// The settings of the factory, and what was last kept of how they differ.
+pub(super) struct Kept {
+    factory: Settings,
+    difference: Difference,
+}
+
+/// In what settings differ from those of the factory. Its size is bounded by [`crate::saved::MAX_SAVED`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Difference {
+    version: u32,
+    /// Values of instances that the factory has.
+    changed: BTreeMap<String, Args>,
+    /// Instances that the factory does not have.
+    added: BTreeMap<String, Args>,
+    /// Instances that only the factory has; what is below them is gone too.
+    removed: BTreeSet<String>,
+    /// The highest numbers, where they are higher than the factory's.
+    highest: BTreeMap<String, u32>,
+}
+
+impl Difference {
+    /// In what `settings` differ, as far as it lasts: a subscription does not that is not `Persistent`.
+    fn of(settings: &Settings, factory: &Settings) -> Self {
+        let mut made = Self { version: VERSION, ..Self::default() };
+        for (path, args) in settings.instances.iter().filter(|(path, args)| lasts(path, args)) {
+            let Some(old) = factory.instances.get(path) else {
+                made.added.insert(path.clone(), args.clone());
+                continue;
+            };
+            let new = args.iter().filter(|(name, value)| old.get(*name) != Some(value));
+            let new = row::map(new.map(|(name, value)| (name.clone(), value.clone())));
+            if !new.is_empty() {
+                made.changed.insert(path.clone(), new);
+            }
+        }
+        for path in factory.instances.keys().filter(|path| !settings.instances.contains_key(*path)) {
+            // They come in order, so what is below a removed one comes right after it.
+            if !made.removed.last().is_some_and(|removed| path.starts_with(removed)) {
+                made.removed.insert(path.clone());
+            }
+        }
+        let higher = settings.highest.iter().filter(|(table, number)| factory.highest.get(*table).is_none_or(|old| old < number));
+        made.highest = row::map(higher.map(|(table, number)| (table.clone(), *number)));
+        made
+    }
+
+    /// The settings of the factory with this difference. What it changes and the factory no longer has is left out.
+    fn over(&self, factory: &Settings) -> Settings {
+        let mut settings = factory.clone();
+        self.removed.iter().for_each(|path| settings.remove(path));
+        for (path, args) in &self.changed {
+            if let Some(kept) = settings.instances.get_mut(path) {
+                kept.extend(args.clone());
+            }
+        }
+        settings.instances.extend(self.added.clone());
+        for (table, number) in &self.highest {
+            let highest = settings.highest.entry(table.clone()).or_default();
+            *highest = (*highest).max(*number);
+        }
+        settings
+    }
+
+    /// Whether the same is said of the instances. Numbers that were given to rows which do not last need no write of their own.
+    fn same_instances(&self, other: &Self) -> bool {
+        self.changed == other.changed && self.added == other.added && self.removed == other.removed
+    }
+}
+
+/// Whether an instance outlives the agent.
+fn lasts(path: &str, args: &Args) -> bool {
+    !path.starts_with(TABLE) || args.get("Persistent").is_some_and(|persistent| persistent == "true")
+}
+
+impl Kept {
+    /// The settings of the factory with what was kept, and what was wrong with that, if anything was.
+    pub(super) fn load(host: &dyn Host, factory: Settings) -> (Self, Settings, Option<String>) {
+        let (difference, trouble) = read(host);
+        let settings = difference.over(&factory);
+        (Self { factory, difference }, settings, trouble)
+    }
+}
 
 impl Agent {
     /// Does an edit on a draft of the settings, which then counts as a whole, or not at all.
@@ -27,8 +124,13 @@ impl Agent {
         edit: impl FnOnce(&mut Look<'_>, &mut Settings, &Editor<'_>) -> Result<Response, Refusal>,
     ) -> Result<Response, Refusal> {
         let mut draft = self.settings.clone();
-        let response = self.look_as(now, rights, |look| edit(look, &mut draft, &Editor { by, now }))?;
+        let response = self.look_as(now, rights, |look| edit(look, &mut draft, &Editor::new(by, now)))?;
         if draft != self.settings {
+            self.stays_reachable(&draft)?;
+            self.can_watch(now, &draft).map_err(|(row, fault)| Refusal {
+                params: vec![ParamError { param_path: format!("{row}ReferenceList"), err_code: fault.code, err_msg: fault.text.clone() }],
+                fault,
+            })?;
             self.keep(&draft).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
             let before = std::mem::replace(&mut self.settings, draft);
             self.settings_changed(now, &before);
@@ -36,38 +138,44 @@ impl Agent {
         Ok(response)
     }
 
-    /// Writes what of these settings must outlive a restart, if that is not what is written already.
+    /// Writes what of these settings must outlive a restart, if that is not what is written already. 7005 if it is too much, 7003 if
+    /// it cannot be written; then what was kept before stays.
     pub(super) fn keep(&mut self, settings: &Settings) -> Result<(), Fault> {
-        let lasting = lasting(settings, &self.kept);
-        if lasting != self.kept {
-            let failed =
-                |error: String| Fault::new(code::INTERNAL, format!("the settings cannot be written ({error}); what was kept before stays"));
-            let bytes = serde_json::to_vec(&lasting).map_err(|error| failed(error.to_string()))?;
-            self.host.save(SAVED, &bytes).map_err(|error| failed(error.to_string()))?;
-            self.kept = lasting;
+        let difference = Difference::of(settings, &self.kept.factory);
+        if difference.same_instances(&self.kept.difference) {
+            return Ok(());
         }
+        let failed =
+            |code: u32, error: String| Fault::new(code, format!("the settings cannot be written ({error}); what was kept before stays"));
+        let bytes = serde_json::to_vec(&difference).map_err(|error| failed(code::INTERNAL, error.to_string()))?;
+        self.host.save(SAVED, &bytes).map_err(|error| {
+            let code = if error.kind() == ErrorKind::FileTooLarge { code::RESOURCES_EXCEEDED } else { code::INTERNAL };
+            failed(code, error.to_string())
+        })?;
+        self.kept.difference = difference;
         Ok(())
     }
 }
 
-/// What of the settings outlives a restart: subscriptions that are to, and the highest number that one of them ever had.
-fn lasting(settings: &Settings, kept: &Settings) -> Settings {
-    let persistent = settings.rows(TABLE).filter(|(_, args)| args.get("Persistent").is_some_and(|persistent| persistent == "true"));
-    let instances = row::map(persistent.map(|(path, args)| (path.to_owned(), args.clone())));
-    let number = |path: &String| path.trim_end_matches('.').rsplit('.').next()?.parse::<u32>().ok();
-    let highest = instances.keys().filter_map(number).chain(kept.highest.get(TABLE).copied()).max();
-    Settings { highest: row::map(highest.map(|number| (TABLE.to_owned(), number))), instances }
+/// What was kept, or nothing with what is wrong with it.
+fn read(host: &dyn Host) -> (Difference, Option<String>) {
+    let lost = |error: String| (Difference::default(), Some(format!("the saved settings are lost ({error}); the factory settings rule")));
+    let bytes = match host.load(SAVED) {
+        Ok(None) => return (Difference::default(), None),
+        Ok(Some(bytes)) => bytes,
+        Err(error) => return lost(error.to_string()),
+    };
+    let error = match serde_json::from_slice::<Difference>(&bytes) {
+        Ok(difference) if difference.version == VERSION => return (difference, None),
+        Ok(difference) => format!("they are of version {}, not {VERSION}", difference.version),
+        Err(error) => error.to_string(),
+    };
+    let aside = match host.save(UNREAD, &bytes) {
+        Ok(()) => format!("they are kept as {UNREAD}"),
+        Err(error) => format!("they could not be kept as {UNREAD}: {error}"),
+    };
+    lost(format!("{error}; {aside}"))
 }
 
-/// What was kept, or nothing with what is wrong with it.
-pub(super) fn load(host: &dyn Host) -> (Settings, Option<String>) {
-    let lost = |error: String| (Settings::default(), Some(format!("the saved settings are lost ({error}); the factory settings rule")));
-    match host.load(SAVED) {
-        Ok(None) => (Settings::default(), None),
-        Ok(Some(bytes)) => match serde_json::from_slice::<Settings>(&bytes) {
-            Ok(settings) => (lasting(&settings, &settings), None),
-            Err(error) => lost(error.to_string()),
-        },
-        Err(error) => lost(error.to_string()),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,16 @@ use std::time::Duration;
 
 use line3_proto::endpoint::Input as EndpointInput;
 use line3_proto::link::{LinkEvent, Publication, Session};
-use line3_proto::{Machine, Mono, Now};
+use line3_proto::{EndpointId, Machine, Mono, Now};
 
 use super::{Agent, Output};
-use crate::settings::Settings;
+
+/// The most filters whose fate is remembered; beyond it one is forgotten. The settings and a broker that plays by the rules name
+/// far fewer.
+const MAX_FILTERS: usize = 128;
+
+/// The longest client identifier that a broker may assign, in bytes; a longer one counts for this run only.
+const MAX_CLIENT_ID: usize = 256;
 
 /// The most publications that wait for the link to come up; beyond it the oldest goes.
 const MAX_HELD: usize = 128;
@@ -19,11 +25,16 @@ pub(super) struct Held(VecDeque<(Mono, Publication)>);
 
 impl Agent {
     pub(super) fn link(&mut self, now: Now, event: LinkEvent) {
+        if matches!(event, LinkEvent::Up(_) | LinkEvent::Down { .. }) {
+            self.watch.stir();
+        }
         match event {
             LinkEvent::Up(session) => self.link_up(now, session),
             LinkEvent::Down { reason, .. } => {
                 let link = &mut self.facts.link;
                 (link.up, link.since, link.errors) = (false, None, link.errors.saturating_add(1));
+                // What the broker refused it will refuse again; the rest is open until the next connection.
+                link.filters.retain(|_, granted| !*granted);
                 if link.trouble != reason {
                     link.trouble.clone_from(&reason);
                     self.log(reason);
@@ -53,7 +64,34 @@ impl Agent {
                 self.said(token);
             }
             LinkEvent::NotSubscribed { filter, reason } => {
-                self.log(format!("the broker refused the subscription to {filter}: {reason}; controllers cannot reach this box"));
+                if self.facts.link.filters.get(&filter) != Some(&false) {
+                    self.log(format!("the broker refused the subscription to {filter}: {reason}"));
+                }
+                self.subscribed(now, filter, Some(false));
+            }
+            LinkEvent::Subscribed(filter) => self.subscribed(now, filter, Some(true)),
+            LinkEvent::Unsubscribed(filter) => self.subscribed(now, filter, None),
+        }
+    }
+
+    /// The broker has granted or refused a filter, or it was taken back.
+    fn subscribed(&mut self, now: Now, filter: String, granted: Option<bool>) {
+        let filters = &mut self.facts.link.filters;
+        match granted {
+            Some(granted) => {
+                if filters.len() >= MAX_FILTERS && !filters.contains_key(&filter) {
+                    filters.pop_first();
+                }
+                filters.insert(filter, granted);
+            }
+            None => {
+                filters.remove(&filter);
+            }
+        }
+        if self.listen() && self.facts.link.up {
+            // The controllers are to know where to ask from now on.
+            for record in self.connect_records() {
+                self.publish(now, record);
             }
         }
     }
@@ -64,17 +102,23 @@ impl Agent {
         link.connections = session.connection;
         link.since = Some(now.mono);
         link.trouble.clear();
+        link.named = session.response_information.is_some() || session.user_properties.iter().any(|(name, _)| name == "subscribe-topic");
         link.response_information = session.response_information.unwrap_or_default();
+        link.filters.extend(session.subscribed.into_iter().take(MAX_FILTERS).map(|filter| (filter, true)));
         self.log("connected to the broker");
+        self.keep_client_id(now, session.assigned_client_id);
+        self.listen();
         // The connect record is the first thing that a controller hears on a new connection (R-MTP.6).
-        let connection = format!("{}.{}", self.facts.run_id, session.connection);
-        for to in self.recipients() {
-            let record = self.endpoint.connect_record(&to.id, &to.topic, &connection);
-            self.publish(now, record);
+        for mut record in self.connect_records() {
+            record.qos = self.way.qos;
+            self.last_token += 1;
+            self.out.push_back(Output::Greet(self.last_token, record));
         }
         for (since, mut publication) in std::mem::take(&mut self.held.0) {
             publication.expiry = publication.expiry.map(|expiry| expiry.saturating_sub(now.mono.since(since)));
             if publication.expiry != Some(Duration::ZERO) {
+                // It was written before it was known where the agent listens.
+                publication.response_topic = publication.response_topic.and_then(|_| self.inbox());
                 self.publish(now, publication);
             }
         }
@@ -82,11 +126,67 @@ impl Agent {
         self.send_reports(now);
     }
 
+    /// A connect record for each controller.
+    fn connect_records(&self) -> Vec<Publication> {
+        let connection = format!("{}.{}", self.facts.run_id, self.facts.link.connections);
+        self.recipients().into_iter().map(|to| self.endpoint.connect_record(&to.id, &to.topic, &connection)).collect()
+    }
+
+    /// Has answers come to where the agent listens now. Whether that is news.
+    fn listen(&mut self) -> bool {
+        let Some(topic) = self.inbox() else { return false };
+        let news = self.endpoint.listens_on() != topic;
+        if news {
+            self.endpoint.listen_on(&topic);
+            // The Will names it, too.
+            self.configure_link();
+        }
+        news
+    }
+
+    /// The broker has given this client a name, which is its own from now on (R-MQTT.9).
+    fn keep_client_id(&mut self, now: Now, assigned: Option<String>) {
+        let Some(id) = assigned.filter(|id| !id.is_empty()) else { return };
+        if id.len() > MAX_CLIENT_ID {
+            return self.log(format!("the broker assigned a client identifier of {} bytes; it is not kept", id.len()));
+        }
+        let before = self.settings.clone();
+        self.settings.put(&self.facts.link.client, &[("ClientID", &id)]);
+        if let Err(fault) = self.keep(&self.settings.clone()) {
+            self.log(format!("the client identifier that the broker assigned could not be kept: {}", fault.text));
+        }
+        self.settings_changed(now, &before);
+    }
+
     /// The settings of the client, its subscriptions or the MTP may have changed.
-    pub(super) fn link_changed(&mut self, _now: Now, _before: &Settings) {}
+    pub(super) fn link_changed(&mut self, now: Now) {
+        self.configure_link();
+        if self.listen() && self.facts.link.up {
+            for record in self.connect_records() {
+                self.publish(now, record);
+            }
+        }
+    }
+
+    /// The client with this number is to connect anew.
+    pub(super) fn reconnect(&mut self, number: u32) {
+        if self.facts.link.client == format!("Device.MQTT.Client.{number}.") {
+            self.log("connecting anew, as a controller ordered");
+            self.out.push_back(Output::Reconnect);
+        }
+    }
+
+    /// Answers somebody who named no Response Topic: where its settings say that it listens.
+    pub(super) fn publish_to(&mut self, now: Now, to: &EndpointId, publication: Publication) {
+        match self.topic_of(to) {
+            Some(topic) => self.publish(now, Publication { topic, ..publication }),
+            None => self.log(format!("{to} named no Response Topic and is no controller of this box, so it gets no answer")),
+        }
+    }
 
     /// Hands a publication to the link, or keeps it until there is one.
-    pub(super) fn publish(&mut self, now: Now, publication: Publication) {
+    pub(super) fn publish(&mut self, now: Now, mut publication: Publication) {
+        publication.qos = self.way.qos;
         if self.facts.link.up {
             self.last_token += 1;
             self.out.push_back(Output::Publish(self.last_token, publication));

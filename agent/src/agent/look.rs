@@ -7,7 +7,7 @@ use std::rc::Rc;
 use line3_proto::Fault;
 use line3_proto::fault::code;
 use line3_proto::path::{Condition, Item, Path, Segment, Target};
-use line3_proto::row::Field;
+use line3_proto::row::{Args, Field};
 use line3_proto::value::{Known, Value};
 
 use super::model::{ABSENT, Model, Source};
@@ -151,7 +151,31 @@ impl<'a> Look<'a> {
 
     fn kept(&self, template: &'static str, def: &SettingDef) -> Vec<Row> {
         let fixed = template.split("{i}").next().unwrap_or("");
-        let below = self.view.settings.instances.range(fixed.to_owned()..).take_while(|(path, _)| path.starts_with(fixed));
+        static NONE: Args = Args::new();
+        let instances = &self.view.settings.instances;
+        // An object that is no table is there once in whatever it is in, with values of its own or none.
+        if !template.ends_with("{i}.") {
+            let (row, name) = template.rsplit_once("{i}.").unwrap_or(("", template));
+            if !template.contains("{i}") {
+                return vec![Row {
+                    path: template.to_owned(),
+                    values: def.values(self.view, template, instances.get(template).unwrap_or(&NONE)),
+                    numbers: Vec::new(),
+                }];
+            }
+            let row = format!("{row}{{i}}.");
+            let of = |path: &String| {
+                let (numbers, path) = (numbers_in(&row, path)?, format!("{path}{name}"));
+                let values = def.values(self.view, &path, instances.get(&path).unwrap_or(&NONE));
+                Some(Row { path, values, numbers })
+            };
+            return instances
+                .range(fixed.to_owned()..)
+                .take_while(|(path, _)| path.starts_with(fixed))
+                .filter_map(|(path, _)| of(path))
+                .collect();
+        }
+        let below = instances.range(fixed.to_owned()..).take_while(|(path, _)| path.starts_with(fixed));
         below
             .filter_map(|(path, args)| {
                 let numbers = numbers_in(template, path)?;

@@ -1,70 +1,35 @@
-//! Notifications: who is told what happened. Boot!, progress and the end of asynchronous commands.
+//! Notifications: who is told what happened, and what else a subscription does then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use line3_proto::backoff::Backoff;
-use line3_proto::endpoint::{Ask, Input as EndpointInput};
-use line3_proto::path::Path;
-use line3_proto::row::{Args, Row};
+use line3_proto::endpoint::{Ask, Input as EndpointInput, Tag};
+use line3_proto::path::{Path, Target};
+use line3_proto::row::{self, Args};
 use line3_proto::usp::{
-    Event, Notification, Notify, NotifyCommandFailure, NotifyOperationResp, NotifyOutputArgs, OperationComplete, Request,
+    Event, Notification, Notify, NotifyCommandFailure, NotifyOperationResp, NotifyOutputArgs, ObjectCreation, ObjectDeletion,
+    OperationComplete, Request, ValueChange,
 };
 use line3_proto::value::Value;
-use line3_proto::{EndpointId, Fault, Machine, Mono, Now, row};
+use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
 
-use super::Agent;
-use super::model::EventDef;
+use super::look::Look;
+use super::model::{EventDef, parent};
+use super::rights::{Kind, Right};
+use super::{Agent, boot, jobs, periodic};
 use crate::settings::Settings;
 use crate::settings::subscription::{TABLE, references};
 
-/// The most notifications that wait for an answer; beyond it a new one is dropped, and said so in the log. Whoever needs the
-/// result of a command asks again by its call id.
+/// The most notifications that wait for an answer; beyond it the oldest of the subscription with the most goes, and the log says
+/// so. Whoever needs the result of a command asks again by its call id.
 const MAX_WAITING: usize = 256;
 
-row! {
-    /// Arguments of `Device.Boot!`.
-    struct BootArgs {
-        /// The command key of the Reboot() that led to it; empty: none did.
-        CommandKey: String,
-        /// `LocalReboot` or `RemoteReboot`.
-        Cause: String,
-        /// Whether the firmware is another one than before.
-        FirmwareUpdated: bool,
-        /// Values that the controller wants with it, as JSON.
-        ParameterMap: String,
-        /// The agent's run.
-        X_LINE3_RunID: String,
-        /// The kernel's boot id; empty: unknown.
-        X_LINE3_BootID: String,
-        /// `system`, or `restart-agent` where Reboot() restarts the agent only.
-        X_LINE3_RebootMode: String,
-    }
-}
+/// The most bytes that they have together; beyond it the oldest of the subscription with the most bytes goes.
+const MAX_WAITING_BYTES: usize = 1024 * 1024;
 
-row! {
-    /// Arguments of the progress event.
-    struct ProgressArgs {
-        /// The command key of the call.
-        CommandKey: String,
-        /// How far it is.
-        Text: String,
-    }
-}
-
-/// `Device.Boot!`
-pub(super) const BOOT: EventDef =
-    EventDef { path: "Device.Boot!", doc: "The box (or, where labelled so, only its agent) has started.", fields: BootArgs::FIELDS };
-
-/// How far a command is.
-pub(super) const PROGRESS: EventDef = EventDef {
-    path: "Device.LocalAgent.Request.{i}.X_LINE3_Progress!",
-    doc: "How far a command is; at most once a second.",
-    fields: ProgressArgs::FIELDS,
-};
-
-/// Every event.
-pub(super) const EVENTS: &[EventDef] = &[BOOT, PROGRESS];
+/// Every event. `Device.LocalAgent.TransferComplete!` has its place here once something is transferred.
+pub(super) const EVENTS: &[EventDef] = &[boot::BOOT, periodic::PERIODIC, jobs::PROGRESS, super::reports::PUSH];
 
 /// What can be told.
 pub(super) enum Happening<'a> {
@@ -84,6 +49,25 @@ pub(super) enum Happening<'a> {
         /// What came of it.
         result: &'a Result<Args, Fault>,
     },
+    /// A parameter has another value.
+    Changed {
+        /// Its path.
+        path: &'a str,
+        /// Its value.
+        value: &'a str,
+    },
+    /// A row was made.
+    Created {
+        /// Its path.
+        path: &'a str,
+        /// Its unique keys.
+        keys: &'a Args,
+    },
+    /// A row is gone.
+    Deleted {
+        /// Its path.
+        path: &'a str,
+    },
 }
 
 impl Happening<'_> {
@@ -91,13 +75,27 @@ impl Happening<'_> {
         match self {
             Self::Event { .. } => "Event",
             Self::Completed { .. } => "OperationComplete",
+            Self::Changed { .. } => "ValueChange",
+            Self::Created { .. } => "ObjectCreation",
+            Self::Deleted { .. } => "ObjectDeletion",
         }
     }
 
     fn path(&self) -> &str {
         match self {
-            Self::Event { path, .. } => path,
+            Self::Event { path, .. } | Self::Changed { path, .. } | Self::Created { path, .. } | Self::Deleted { path } => path,
             Self::Completed { command, .. } => command,
+        }
+    }
+
+    /// What one must be allowed to be told of.
+    fn subject(&self) -> (Kind, &str) {
+        match self {
+            Self::Event { path, .. } => (Kind::CommandEvent, path),
+            Self::Completed { command, .. } => (Kind::CommandEvent, command),
+            Self::Changed { path, .. } => (Kind::Param, path),
+            Self::Created { path, .. } => (Kind::Obj, parent(path.trim_end_matches('.'))),
+            Self::Deleted { path } => (Kind::InstantiatedObj, path),
         }
     }
 
@@ -121,6 +119,13 @@ impl Happening<'_> {
                     operation_resp: Some(operation_resp),
                 })
             }
+            Self::Changed { path, value } => {
+                Notification::ValueChange(ValueChange { param_path: (*path).to_owned(), param_value: (*value).to_owned() })
+            }
+            Self::Created { path, keys } => {
+                Notification::ObjCreation(ObjectCreation { obj_path: (*path).to_owned(), unique_keys: (*keys).clone() })
+            }
+            Self::Deleted { path } => Notification::ObjDeletion(ObjectDeletion { obj_path: (*path).to_owned() }),
         }
     }
 }
@@ -140,46 +145,117 @@ impl Agent {
         if settings.value(path, "Enable") != "true" {
             return None;
         }
+        let way = |(path, args): (&str, &Args)| {
+            let topic = settings.value(&format!("{path}MQTT."), "Topic");
+            (args.get("Enable").is_some_and(|enable| enable == "true") && !topic.is_empty()).then(|| topic.to_owned())
+        };
+        let topic = settings.rows(&format!("{path}MTP.")).find_map(way)?;
         let m = Duration::from_secs(number("USPNotifRetryMinimumWaitInterval", 5).into());
         Some(Recipient {
             id: EndpointId::parse(settings.value(path, "EndpointID")).ok()?,
-            topic: settings.value(&format!("{path}MTP.1.MQTT."), "Topic").to_owned(),
+            topic,
             backoff: Backoff::notify(m, number("USPNotifRetryIntervalMultiplier", 2000)),
         })
     }
 
-    /// The subscriptions, or what they are about, may have changed.
-    pub(super) fn subscriptions_changed(&mut self, _now: Now, _before: &Settings) {}
+    /// The subscriptions, or what they are about, may have changed: what was to be told again for one that is gone or disabled is
+    /// not.
+    pub(super) fn subscriptions_changed(&mut self, now: Now, before: &Settings) {
+        let live = |settings: &Settings, path: &str| {
+            let recipient = format!("{}.", settings.value(path, "Recipient"));
+            settings.value(path, "Enable") == "true" && settings.value(&recipient, "Enable") == "true"
+        };
+        for (path, _) in before.rows(TABLE).filter(|(path, _)| live(before, path) && !live(&self.settings, path)) {
+            self.endpoint.handle(now, EndpointInput::Forget(tag(path)));
+        }
+        self.subscribers_changed();
+    }
+
+    /// Controllers or subscriptions may be others than they were.
+    pub(super) fn subscribers_changed(&mut self) {
+        self.watch.stir();
+        self.periodic.stir();
+        self.on_boarding.stir();
+    }
 
     /// Tells everybody who wants to know.
     pub(super) fn tell(&mut self, now: Now, what: &Happening<'_>) {
+        self.tell_only(now, None, what);
+    }
+
+    /// Tells everybody who wants to know, or of them only the controller with this Controller row.
+    pub(super) fn tell_only(&mut self, now: Now, controller: Option<&str>, what: &Happening<'_>) {
         let Ok(path) = Path::parse(what.path()) else { return };
-        let wanted = |args: &&Args| {
+        let wanted = |args: &Args| {
             let is = |name: &str, value: &str| args.get(name).is_some_and(|kept| kept == value);
             is("Enable", "true")
                 && is("NotifType", what.notif_type())
-                && references(args).is_ok_and(|refs| refs.iter().any(|r| r.covers(&path)))
+                && controller.is_none_or(|row| is("Recipient", row.trim_end_matches('.')))
         };
-        let subscriptions: Vec<Args> = self.settings.rows(TABLE).map(|(_, args)| args).filter(wanted).cloned().collect();
-        for subscription in subscriptions {
-            let value = |name: &str| subscription.get(name).map_or("", String::as_str);
-            let Some(to) = self.recipient(&format!("{}.", value("Recipient"))) else { continue };
-            if self.endpoint.waiting() >= MAX_WAITING {
-                self.log(format!("{MAX_WAITING} notifications wait for an answer; one of {} was dropped", what.path()));
-                continue;
+        let (mut named, mut unsure) = (BTreeSet::new(), Vec::new());
+        for (row, args) in self.settings.rows(TABLE).filter(|(_, args)| wanted(args)) {
+            let references = references(args).unwrap_or_default();
+            if references.iter().any(|reference| reference.covers(&path)) {
+                named.insert(row.to_owned());
+            } else if references.iter().any(|reference| !reference.is_concrete()) {
+                unsure.push((row.to_owned(), references));
             }
-            let (retry, expiration) = (value("NotifRetry") == "true", u64::read(value("NotifExpiration")).unwrap_or(0));
-            let notify = Notify { subscription_id: value("ID").to_owned(), send_resp: retry, notification: Some(what.notification()) };
-            let ask = Ask {
-                tag: 0,
-                to: to.id,
-                topic: to.topic,
-                request: Request::Notify(notify),
-                answered: retry,
-                expires: (expiration > 0).then(|| Duration::from_secs(expiration)),
-                again: retry.then_some(to.backoff),
-            };
-            self.endpoint.handle(now, EndpointInput::Ask(ask));
+        }
+        // Where a search or a reference leads only values can tell.
+        for (row, references) in unsure {
+            let rights = self.rights_of(&format!("{}.", self.settings.value(&row, "Recipient")));
+            if self.look_as(now, &rights, |look| references.iter().any(|reference| leads_to(look, reference, &path))) {
+                named.insert(row);
+            }
+        }
+        for row in named {
+            self.fire(now, &row, what);
+        }
+    }
+
+    /// A subscription is triggered.
+    pub(super) fn fire(&mut self, now: Now, row: &str, what: &Happening<'_>) {
+        let Some(subscription) = self.settings.instances.get(row) else { return };
+        let value = |name: &str| subscription.get(name).map_or("", String::as_str);
+        let controller = format!("{}.", value("Recipient"));
+        let (action, id) = (value("TriggerAction"), value("ID").to_owned());
+        let (notifies, configures) = (action != "Config", action.ends_with("Config"));
+        let (retry, expiration) = (value("NotifRetry") == "true", u64::read(value("NotifExpiration")).unwrap_or(0));
+        let (kind, subject) = what.subject();
+        if !self.rights_of(&controller).allows(kind, Right::Notify, subject) {
+            return;
+        }
+        if configures {
+            self.triggers.want(row, now.mono);
+        }
+        let Some(to) = self.recipient(&controller).filter(|_| notifies) else { return };
+        if retry {
+            self.make_room(now);
+        }
+        let notify = Notify { subscription_id: id, send_resp: retry, notification: Some(what.notification()) };
+        let ask = Ask {
+            tag: tag(row),
+            to: to.id,
+            topic: to.topic,
+            request: Request::Notify(notify),
+            answered: retry,
+            expires: (expiration > 0).then(|| Duration::from_secs(expiration)),
+            again: retry.then_some(to.backoff),
+        };
+        self.endpoint.handle(now, EndpointInput::Ask(ask));
+    }
+
+    /// Makes room for one more notification that waits for an answer.
+    fn make_room(&mut self, now: Now) {
+        loop {
+            let many = self.endpoint.waiting() >= MAX_WAITING;
+            if !many && self.endpoint.waiting_bytes() < MAX_WAITING_BYTES {
+                return;
+            }
+            let Some(tag) = self.endpoint.most_waiting(!many) else { return };
+            self.endpoint.handle(now, EndpointInput::ForgetOldest(tag));
+            let bound = if many { MAX_WAITING.to_string() } else { format!("{MAX_WAITING_BYTES} bytes of") };
+            self.log(format!("{bound} notifications wait for an answer; the oldest of {TABLE}{tag}. was dropped"));
         }
     }
 
@@ -196,10 +272,12 @@ impl Agent {
         if ended.is_empty() {
             return;
         }
+        let before = self.settings.clone();
         for path in ended {
             self.endings.0.remove(&path);
             self.settings.remove(&path);
         }
+        self.subscriptions_changed(now, &before);
         // It is over, written down or not; what is left on the flash ends again in the next run.
         if let Err(fault) = self.keep(&self.settings.clone()) {
             self.log(format!("a subscription ended and could not be taken off the flash: {}", fault.text));
@@ -217,4 +295,19 @@ impl Endings {
     pub(super) fn next(&self) -> Option<Mono> {
         self.0.values().map(|(_, end)| *end).min()
     }
+}
+
+/// What the questions for a subscription are called: its instance number.
+fn tag(row: &str) -> Tag {
+    row.trim_end_matches('.').rsplit('.').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Whether a reference with a search in it, or that follows another, leads to this event or command just now.
+fn leads_to(look: &mut Look<'_>, reference: &Path, concrete: &Path) -> bool {
+    let object = concrete.object().to_string();
+    let Ok(places) = look.resolve(&reference.object()) else { return false };
+    places.iter().any(|place| match reference.target {
+        Target::Object => object.starts_with(&place.path),
+        _ => reference.target == concrete.target && object == place.path,
+    })
 }

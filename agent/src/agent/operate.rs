@@ -14,8 +14,9 @@ use line3_proto::usp::{
 use line3_proto::{EndpointId, Fault, Machine, Now};
 
 use super::Agent;
-use super::jobs::{JobId, MAX_JOBS, Order};
+use super::jobs::{JobId, MAX_JOBS, Order, Ready};
 use super::journal::{CallKey, Entry, Stage};
+use super::lasting::MAX_LASTING;
 use super::look::Place;
 use super::notify::Happening;
 use super::rights::Rights;
@@ -194,18 +195,14 @@ impl Agent {
         if self.leaving.is_some() {
             return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("{path} did not run: the box is about to restart")));
         }
+        if def.lasting && self.lasting.is_full() {
+            let text = format!("{path} did not run: {MAX_LASTING} commands that outlive a restart are under way; cancel one first");
+            return Err(Fault::new(code::RESOURCES_EXCEEDED, text));
+        }
         if self.jobs.is_full(def) {
             return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("{MAX_JOBS} commands are under way; cancel one or try again later")));
         }
-        let (progress, afterwards) = (Progress::default(), Rc::default());
-        let ctx = Ctx {
-            host: Rc::clone(&self.host),
-            path: path.to_owned(),
-            progress: progress.clone(),
-            afterwards: Rc::clone(&afterwards),
-            catalogue: Rc::clone(&self.catalogue),
-        };
-        let running = (def.start)(args, ctx)?;
+        let ready = self.ready(def, path, args, Duration::ZERO)?;
         let journaled = if def.effect == Effect::Read {
             None
         } else {
@@ -217,8 +214,25 @@ impl Agent {
             })?)
         };
         let limit = deadline.map_or(def.limit, |deadline| deadline.min(def.limit));
-        let id = self.start(now, order, journaled, (progress, afterwards), limit, running);
+        if def.lasting {
+            self.remember(now, order, args)?;
+        }
+        let id = self.start(now, order, journaled, limit, ready);
         Ok(def.asynchronous.then(|| accepted(path, id)))
+    }
+
+    /// Checks the arguments of a command and makes it ready to run.
+    pub(super) fn ready(&self, def: &CommandDef, path: &str, args: &Args, passed: Duration) -> Result<Ready, Fault> {
+        let (progress, afterwards) = (Progress::default(), Rc::default());
+        let ctx = Ctx {
+            host: Rc::clone(&self.host),
+            path: path.to_owned(),
+            progress: progress.clone(),
+            afterwards: Rc::clone(&afterwards),
+            catalogue: Rc::clone(&self.catalogue),
+            passed,
+        };
+        Ok(Ready { running: (def.start)(args, ctx)?, progress, afterwards })
     }
 
     /// Answers a call that came before: by what was recorded, without acting.

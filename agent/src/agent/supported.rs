@@ -177,8 +177,7 @@ fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResu
                 access: if field.access == Access::ReadOnly { ParamAccessType::ParamReadOnly } else { ParamAccessType::ParamReadWrite }
                     .into(),
                 value_type: field.ty as i32,
-                // No ValueChange is told, so nobody should wait for one.
-                value_change: ValueChangeType::ValueChangeWillIgnore.into(),
+                value_change: if field.ticks { ValueChangeType::ValueChangeWillIgnore } else { ValueChangeType::ValueChangeAllowed }.into(),
             })
             .collect(),
         divergent_paths: Vec::new(),

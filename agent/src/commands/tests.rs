@@ -38,6 +38,7 @@ impl Bench {
             progress: self.progress.clone(),
             afterwards: Rc::clone(&self.afterwards),
             catalogue: "{}".into(),
+            passed: std::time::Duration::ZERO,
         };
         let mut running = (CommandDef::of::<C>().start)(&args, ctx)?;
         loop {

@@ -29,7 +29,7 @@ row! {
         /// The version of the firmware: from the configuration, else /etc/os-release.
         SoftwareVersion: Known<String>,
         /// Since the kernel started.
-        UpTime: Known<u32> [s],
+        UpTime: Known<u32> [s, ticks],
         /// The box's name for itself.
         HostName: Known<String>,
         /// How many rows `Processor.{i}.` has.

@@ -18,7 +18,7 @@ row! {
         /// The version of the agent, not of the firmware.
         SoftwareVersion: String,
         /// Since the agent started.
-        UpTime: u32 [s],
+        UpTime: u32 [s, ticks],
         /// The message transfer protocols that the agent speaks.
         SupportedProtocols: Vec<String>,
         /// The subtypes that the agent is announced under by mDNS: none, it is not announced.

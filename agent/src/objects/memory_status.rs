@@ -16,13 +16,13 @@ row! {
         /// All memory that the kernel can use (MemTotal).
         Total: Known<u32> [KiB],
         /// Memory that holds nothing at all (MemFree). What holds only caches is not counted: see X_LINE3_Available.
-        Free: Known<u32> [KiB],
+        Free: Known<u32> [KiB, ticks],
         /// The size of the root file system.
         TotalPersistent: Known<u32> [KiB],
         /// What can still be written to the root file system.
         FreePersistent: Known<u32> [KiB],
         /// Memory that programs can still get without swapping, caches given up included (MemAvailable).
-        X_LINE3_Available: Known<u32> [KiB],
+        X_LINE3_Available: Known<u32> [KiB, ticks],
     }
 }
 

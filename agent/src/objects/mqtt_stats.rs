@@ -15,11 +15,11 @@ row! {
         /// When the present connection was made, on the box's clock as it is now.
         BrokerConnectionEstablished: Known<Wall>,
         /// Publications handed to the broker since the agent started.
-        PublishSent: u64,
+        PublishSent: u64 [ticks],
         /// Publications that came from the broker since the agent started.
-        PublishReceived: u64,
+        PublishReceived: u64 [ticks],
         /// Failed tries to connect, and lost connections, since the agent started.
-        ConnectionErrors: u32,
+        ConnectionErrors: u32 [ticks],
         /// How often the agent has connected since it started.
         X_LINE3_Connections: u32,
     }

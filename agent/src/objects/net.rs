@@ -35,23 +35,23 @@ row! {
     /// Counters of an interface, since the kernel made it.
     pub struct Stats {
         /// Bytes sent, frames and headers included.
-        BytesSent: Known<u64> [bytes],
+        BytesSent: Known<u64> [bytes, ticks],
         /// Bytes received, frames and headers included.
-        BytesReceived: Known<u64> [bytes],
+        BytesReceived: Known<u64> [bytes, ticks],
         /// Packets sent.
-        PacketsSent: Known<u64>,
+        PacketsSent: Known<u64> [ticks],
         /// Packets received.
-        PacketsReceived: Known<u64>,
+        PacketsReceived: Known<u64> [ticks],
         /// Packets that could not be sent because of errors.
-        ErrorsSent: Known<u32>,
+        ErrorsSent: Known<u32> [ticks],
         /// Packets received that were damaged.
-        ErrorsReceived: Known<u32>,
+        ErrorsReceived: Known<u32> [ticks],
         /// Packets that were not sent though nothing was wrong with them, e.g. for want of room.
-        DiscardPacketsSent: Known<u32>,
+        DiscardPacketsSent: Known<u32> [ticks],
         /// Packets received and dropped though nothing was wrong with them, e.g. for want of room.
-        DiscardPacketsReceived: Known<u32>,
+        DiscardPacketsReceived: Known<u32> [ticks],
         /// Multicast packets received.
-        MulticastPacketsReceived: Known<u64>,
+        MulticastPacketsReceived: Known<u64> [ticks],
     }
 }
 

@@ -37,13 +37,13 @@ row! {
         /// The name of its program, as the kernel cuts it: 15 bytes.
         Command: String,
         /// The memory that it occupies (resident set).
-        Size: Known<u32> [KiB],
+        Size: Known<u32> [KiB, ticks],
         /// The kernel's priority, 0 the highest, 99 the lowest; 20 is ordinary, real-time processes count as 0.
         Priority: Known<u32> [range(0, 99)],
         /// The processor time it has used.
-        CPUTime: Known<u32> [ms],
+        CPUTime: Known<u32> [ms, ticks],
         /// What it does.
-        State: Known<State>,
+        State: Known<State> [ticks],
     }
 }
 

@@ -15,7 +15,7 @@ row! {
     /// The parameters of `Device.DeviceInfo.ProcessStatus.`
     pub struct Values {
         /// How busy the processor was, over all cores, since the last time anybody asked (a second ago at least).
-        CPUUsage: Known<u32> [percent],
+        CPUUsage: Known<u32> [percent, ticks],
         /// How many rows `Process.{i}.` has.
         ProcessNumberOfEntries: Known<u32>,
     }

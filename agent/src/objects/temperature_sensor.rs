@@ -33,7 +33,7 @@ row! {
         /// The temperature now, rounded.
         Value: Known<i32> [celsius],
         /// When it was read: now.
-        LastUpdate: Known<Wall>,
+        LastUpdate: Known<Wall> [ticks],
     }
 }
 

@@ -25,12 +25,12 @@ row! {
         /// Whether the box knows what time it is.
         Status: Known<Status>,
         /// The time on the box's clock, in UTC.
-        CurrentLocalTime: Wall,
+        CurrentLocalTime: Wall [ticks],
     }
 }
 
 /// No box that runs this agent has lived before: 2025-01-01T00:00:00Z.
-const BEFORE_ALL_BOXES: Wall = Wall(1_735_689_600_000);
+pub(crate) const BEFORE_ALL_BOXES: Wall = Wall(1_735_689_600_000);
 
 impl Object for Time {
     const PATH: &'static str = "Device.Time.";

@@ -5,7 +5,7 @@ use line3_proto::row::Args;
 use line3_proto::value::Known;
 use line3_proto::{EndpointId, Fault, Path, Wall, row, values};
 
-use super::{Blame, Edit, Setting, entries};
+use super::{Blame, Edit, Setting, Settings, entries};
 use crate::view::View;
 
 values! {
@@ -121,6 +121,13 @@ impl Setting for Controller {
         }
         edit.refers(values, "AssignedRole", "Device.LocalAgent.ControllerTrust.Role.")?;
         edit.not_oneself(values)
+    }
+    fn gone(settings: &mut Settings, at: &str) {
+        // Nobody is left to be told (TP-469 1.78).
+        let recipient = at.trim_end_matches('.');
+        let told = |(path, args): (&str, &Args)| args.get("Recipient").is_some_and(|to| to == recipient).then(|| path.to_owned());
+        let subscriptions: Vec<String> = settings.rows(super::subscription::TABLE).filter_map(told).collect();
+        subscriptions.iter().for_each(|path| settings.remove(path));
     }
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
         vec![

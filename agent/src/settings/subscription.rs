@@ -1,18 +1,14 @@
 //! `Device.LocalAgent.Subscription.{i}.`: who wants to be told what.
 
 use line3_proto::fault::code;
-use line3_proto::path::Target;
 use line3_proto::row::Args;
 use line3_proto::value::Value;
 use line3_proto::{Fault, Path, Wall, row, values};
 
-use super::{Blame, Edit, Setting};
+use super::{Blame, Edit, Setting, trigger};
 
 /// The most paths in one `ReferenceList`.
 const MAX_REFERENCES: usize = 32;
-
-/// The most items of one `TriggerConfigSettings`.
-const MAX_CONFIG_SETTINGS: usize = 16;
 
 /// The concrete path of the table.
 pub const TABLE: &str = "Device.LocalAgent.Subscription.";
@@ -54,10 +50,10 @@ row! {
         Enable: bool [rw] = "false",
         /// The path of the Controller row that made it: the agent's to fill in.
         Recipient: String,
-        /// What happens when there is something to tell.
+        /// What is done when it happens.
         TriggerAction: TriggerAction [rw] = "Notify",
-        /// What is set then: `Device.….Parameter=value` each, at most 16.
-        TriggerConfigSettings: Vec<String> [rw, len(1024)] = "",
+        /// What `Config` sets: at most 16 of `path=value`, texts in quotes.
+        TriggerConfigSettings: Vec<String> [rw, len(4096)] = "",
         /// The controller's name for it; the agent makes one up.
         ID: String [once, len(64)] = "",
         /// When it was made, by the box's clock.
@@ -89,29 +85,10 @@ impl Setting for Subscription {
     fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
         values.entry("Recipient".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
         values.entry("CreationDate".to_owned()).or_insert_with(|| edit.now.wall.to_string());
+        trigger::settings(values).map_err(|fault| ("TriggerConfigSettings", fault))?;
         references(values).map_err(|fault| ("ReferenceList", fault))?;
-        config_settings(values).map_err(|fault| ("TriggerConfigSettings", fault))?;
         Ok(())
     }
-}
-
-/// What is set when there is something to tell: the path of each parameter, and its value.
-pub fn config_settings(values: &Args) -> Result<Vec<(Path, String)>, Fault> {
-    let list = Vec::<String>::read(values.get("TriggerConfigSettings").map_or("", String::as_str)).unwrap_or_default();
-    if list.len() > MAX_CONFIG_SETTINGS {
-        let text = format!("TriggerConfigSettings has {} items; at most {MAX_CONFIG_SETTINGS} are taken", list.len());
-        return Err(Fault::new(code::INVALID_VALUE, text));
-    }
-    let parse = |item: &String| {
-        // The path may hold a search with `==`; what is set is a parameter, so its name is what stands before the value.
-        let cut = item.match_indices('=').map(|(at, _)| at).find(|at| {
-            let path = item.get(..*at).and_then(|path| Path::parse(path).ok());
-            path.is_some_and(|path| matches!(path.target, Target::Parameter(_)))
-        });
-        let cut = cut.and_then(|at| Some((Path::parse(item.get(..at)?).ok()?, item.get(at + 1..)?.to_owned())));
-        cut.ok_or_else(|| Fault::new(code::INVALID_VALUE, format!("TriggerConfigSettings takes Device.….Parameter=value, not {item:?}")))
-    };
-    list.iter().map(parse).collect()
 }
 
 /// What a subscription is about.

@@ -11,7 +11,7 @@ use line3_agent::host::Host;
 use line3_agent::host::sim::{CountedClock, SimBox, SimClock, SimFlash, SimHost};
 use line3_agent::objects::{OBJECTS, ObjectDef};
 use line3_agent::view::RebootMode;
-use line3_proto::link::{LinkEvent, Session, Token};
+use line3_proto::link::{ClientSettings, LinkEvent, Session, Token};
 use line3_proto::record::{self, Content};
 use line3_proto::usp::{Get, GetInstances, Msg, MsgContent, NotifyResp, Request, Response};
 use line3_proto::{EndpointId, Machine, Mono, Now, Publication, Topic, Wall};
@@ -28,6 +28,8 @@ pub(crate) struct Bench {
     pub(crate) flash: SimFlash,
     pub(crate) host: Rc<SimHost>,
     pub(crate) agent: Agent,
+    /// How the link was last told to connect.
+    pub(crate) settings: Option<ClientSettings>,
     pub(crate) config: Config,
     objects: &'static [ObjectDef],
     id: EndpointId,
@@ -63,6 +65,8 @@ pub(crate) struct Bench {
     /// After so many machine steps the power fails.
     pub(crate) power_fails_in: Option<u32>,
     pub(crate) steps: u32,
+    /// What the wall clock is ahead, in milliseconds.
+    clock_ahead: i64,
 }
 
 impl Bench {
@@ -92,6 +96,7 @@ impl Bench {
             flash,
             host,
             agent,
+            settings: None,
             config,
             objects,
             id,
@@ -115,13 +120,15 @@ impl Bench {
             reports: Vec::new(),
             power_fails_in: None,
             steps: 0,
+            clock_ahead: 0,
         };
         bench.settle();
         bench
     }
 
     pub(crate) fn now(&self) -> Now {
-        now(&self.clock)
+        let Now { mono, wall } = now(&self.clock);
+        Now { mono, wall: Wall(wall.0 + self.clock_ahead) }
     }
 
     fn say(&mut self, text: &str) {
@@ -194,6 +201,7 @@ impl Bench {
                     self.handle(Input::Link(LinkEvent::Unheard(token)));
                 }
             }
+            "clock" => self.clock_ahead = rest.parse::<i64>().unwrap() * 1000,
             "full" => self.flash.set_full(rest != "no"),
             "end" => {}
             other => panic!("nothing called {other} can happen"),
@@ -327,7 +335,9 @@ impl Bench {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Publish(token, publication) => self.published(token, publication),
+            Output::Configure(settings) => self.settings = Some(*settings),
+            Output::Reconnect => self.say("> reconnect"),
+            Output::Greet(token, publication) | Output::Publish(token, publication) => self.published(token, publication),
             Output::Start(job) => self.running.push(job),
             Output::Cancel(id) => self.running.retain(|job| job.id != id),
             Output::Log(text) => self.say(&format!("log {text}")),
@@ -355,7 +365,12 @@ impl Bench {
         if publication.topic.starts_with("telemetry/") {
             return self.report(&publication);
         }
-        assert_eq!(publication.content_type.as_deref(), Some("usp.msg"));
+        if publication.content_type.as_deref() != Some("usp.msg") {
+            assert_eq!(publication.content_type.as_deref(), Some("application/json; charset=UTF-8"));
+            let (qos, kept) = (publication.qos as u8, if publication.retain { " kept" } else { "" });
+            let text = String::from_utf8(publication.payload).unwrap();
+            return self.say(&format!("> {} (QoS {qos}{kept}) {text}", publication.topic));
+        }
         assert_eq!(publication.response_topic, Some(Topic::Agent(self.id.clone()).to_string()));
         let to = publication.topic.split('/').nth(2).unwrap().to_owned();
         // The answer to a request whose sender's id was torn is for nobody.

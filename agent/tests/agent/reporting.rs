@@ -1,6 +1,6 @@
 //! Health reports.
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use line3_agent::config::Config;
 use line3_proto::health::{BOOT_ID, CLOCK, RUN_ID, UP_TIME, sequence_path};
 use serde_json::Value;
@@ -109,19 +109,19 @@ fn what_is_acknowledged_leaves_the_ring_and_no_sooner() {
 fn the_ring_has_a_bound_and_the_hole_shows() {
     let mut bench = bench();
     bench.play("200s end");
-    assert_eq!(bench.agent.reports_waiting(), 10);
+    assert_eq!(bench.agent.reports_waiting(), 11, "ten, and the newest");
     bench.play("201s up\n202s end");
     let numbers = sequences(&bench);
-    assert_eq!(numbers, (11..=20).collect::<Vec<u64>>());
+    assert_eq!(numbers, (10..=20).collect::<Vec<u64>>());
 }
 
 #[test]
 fn what_is_on_its_way_is_not_dropped_at_the_bound() {
     let mut bench = bench();
     bench.play("0s up\n0s acknowledges no\n200s end");
-    assert_eq!(bench.agent.reports_waiting(), 10);
+    assert_eq!(bench.agent.reports_waiting(), 11);
     bench.play("201s acknowledges yes\n202s end");
-    assert_eq!(sequences(&bench), [1, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+    assert_eq!(sequences(&bench), [1, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
 }
 
 #[test]
@@ -144,7 +144,9 @@ fn thirty_two_kibibytes_a_publication_and_an_element() {
     bench.play("90s end\n91s up\n92s end");
     assert!(bench.reports.len() == 9, "the bench checks the size of each publication");
     // A model so large that one element would not fit.
-    let mut bench = with(|config| config.report.parameters = vec!["Device.".to_owned(); 3]);
+    let mut bench = with(|config| config.report.parameters = vec!["Device.".to_owned()]);
+    let again = "Add Device.BulkData.Profile.1.Parameter. Reference=Device.";
+    bench.play(&format!("0s < {again} Name=a\n0s < {again} Name=b\n0s < {again} Name=c"));
     for number in 0..400 {
         bench.host.set_file(&format!("/sys/class/net/eth{number}/mtu"), "1500");
         bench.host.set_file(&format!("/sys/class/net/eth{number}/type"), "1");
@@ -185,4 +187,270 @@ fn a_report_leaves_out_what_the_box_cannot_tell() {
     bench.play("0s up\n12s end");
     let element = &bench.reports[0];
     assert!(element.get("Device.DeviceInfo.MemoryStatus.Free").is_none() && element[UP_TIME].is_u64(), "{element}");
+}
+
+/// What a box does whose only profile is number 2, which `script` fills.
+#[track_caller]
+fn check(script: &str, expected: &Expect) {
+    let mut bench = bench();
+    bench.play("0s up\n0s < Set Device.BulkData.Profile.1. Enable=false");
+    expected.assert_eq(&bench.play(script));
+}
+
+const ADD: &str = "< Add Device.BulkData.Profile.";
+const REFER: &str = "< Add Device.BulkData.Profile.2.Parameter.";
+
+#[test]
+fn a_profile_is_added_filled_changed_and_deleted_live() {
+    check(
+        &format!(
+            "1s {ADD} ReportingInterval=10
+             1s < Set Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1. PublishQoS=0 PublishRetain=true
+             2s {REFER} Name=Up Reference=Device.DeviceInfo.UpTime
+             3s < Get Device.BulkData.Profile.2.
+             4s < Set Device.BulkData.Profile.2. Enable=true
+             20s < Set Device.BulkData.Profile.2. ReportingInterval=100
+             60s < Set Device.BulkData.Profile.2.Parameter.1. Exclude=true
+             60s < Set Device.BulkData.Profile.2.JSONEncoding. ReportTimestamp=ISO-8601
+             60s < Set Device.BulkData.Profile.2.MQTT. PublishRetain=false PublishQoS=1
+             60s < Set Device.BulkData.Profile.2. ReportingInterval=20
+             80s < Set Device.BulkData.Profile.2. Enable=false
+             120s < Set Device.BulkData.Profile.2. Enable=true
+             125s < Get Device.BulkData.Profile.2.X_LINE3_Sequence
+             130s < Delete Device.BulkData.Profile.2.
+             200s < Get Device.BulkData.ProfileNumberOfEntries"
+        ),
+        &expect![[r#"
+            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            1s > #3 SetResp Device.BulkData.Profile.2.MQTT. PublishQoS=0 PublishRetain=true PublishTopic=bulk Reference=Device.MQTT.Client.1.
+            2s > #4 AddResp Device.BulkData.Profile.2.Parameter.1.
+            3s > #5 GetResp Device.BulkData.Profile.2. Alias=cpe-2 Controller=Device.LocalAgent.Controller.1 Enable=false EncodingType=JSON Name= NumberOfRetainedFailedReports=0 ParameterNumberOfEntries=1 Protocol=MQTT ReportingInterval=10 TimeReference=0001-01-01T00:00:00Z X_LINE3_Trouble=
+            3s > #5 GetResp Device.BulkData.Profile.2.JSONEncoding. ReportFormat=ObjectHierarchy ReportTimestamp=Unix-Epoch
+            3s > #5 GetResp Device.BulkData.Profile.2.MQTT. PublishQoS=0 PublishRetain=true PublishTopic=bulk Reference=Device.MQTT.Client.1
+            3s > #5 GetResp Device.BulkData.Profile.2.Parameter.1. Exclude=false Name=Up Reference=Device.DeviceInfo.UpTime
+            4s > #6 SetResp Device.BulkData.Profile.2. Enable=true
+            6.881s > bulk (QoS 0 kept) {"Report":[{"CollectionTime":1767225606,"Up":1479621}]}
+            16.881s > bulk (QoS 0 kept) {"Report":[{"CollectionTime":1767225616,"Up":1479631}]}
+            20s > #7 SetResp Device.BulkData.Profile.2. ReportingInterval=100
+            48.816s > bulk (QoS 0 kept) {"Report":[{"CollectionTime":1767225648,"Up":1479663}]}
+            60s > #8 SetResp Device.BulkData.Profile.2.Parameter.1. Exclude=true
+            60s > #9 SetResp Device.BulkData.Profile.2.JSONEncoding. ReportTimestamp=ISO-8601
+            60s > #10 SetResp Device.BulkData.Profile.2.MQTT. PublishQoS=1 PublishRetain=false
+            60s > #11 SetResp Device.BulkData.Profile.2. ReportingInterval=20
+            65.763s > bulk (QoS 1) {"Report":[{"CollectionTime":"2026-01-01T00:01:05Z"}]}
+            80s > #12 SetResp Device.BulkData.Profile.2. Enable=false
+            120s > #13 SetResp Device.BulkData.Profile.2. Enable=true
+            125s > #14 GetResp Device.BulkData.Profile.2. X_LINE3_Sequence=4
+            125.763s > bulk (QoS 1) {"Report":[{"CollectionTime":"2026-01-01T00:02:05Z"}]}
+            130s > #15 DeleteResp Device.BulkData.Profile.2.: gone [Device.BulkData.Profile.2.]
+            200s > #16 GetResp Device.BulkData. ProfileNumberOfEntries=1
+        "#]],
+    );
+}
+
+#[test]
+fn the_status_says_what_is_wrong() {
+    let get = "< Get Device.BulkData.Status Device.BulkData.Profile.2.X_LINE3_Trouble";
+    check(
+        &format!(
+            "1s {ADD} Enable=true
+             2s {get}
+             3s < Set Device.BulkData.Profile.2.MQTT. PublishTopic=bulk
+             3s {get}
+             4s < Set Device.BulkData.Profile.2.MQTT. Reference=Device.MQTT.Client.1
+             4s {get}
+             5s < Set Device.BulkData. Enable=false
+             5s {get}
+             6s < Get Device.BulkData."
+        ),
+        &expect![[r#"
+            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            2s > #3 GetResp Device.BulkData. Status=Error
+            2s > #3 GetResp Device.BulkData.Profile.2. X_LINE3_Trouble=Device.BulkData.Profile.2.MQTT.PublishTopic is empty; set it
+            3s > #4 SetResp Device.BulkData.Profile.2.MQTT. PublishTopic=bulk
+            3s > #5 GetResp Device.BulkData. Status=Error
+            3s > #5 GetResp Device.BulkData.Profile.2. X_LINE3_Trouble=Device.BulkData.Profile.2.MQTT.Reference is ""; the agent has one connection, which is that of Device.MQTT.Client.1
+            4s > #6 SetResp Device.BulkData.Profile.2.MQTT. Reference=Device.MQTT.Client.1
+            4s > #7 GetResp Device.BulkData. Status=Enabled
+            4s > #7 GetResp Device.BulkData.Profile.2. X_LINE3_Trouble=
+            5s > #8 SetResp Device.BulkData. Enable=false
+            5s > #9 GetResp Device.BulkData. Status=Disabled
+            5s > #9 GetResp Device.BulkData.Profile.2. X_LINE3_Trouble=
+            6s > #10 GetResp Device.BulkData. Enable=false EncodingTypes=JSON MaxNumberOfParameterReferences=-1 MaxNumberOfProfiles=4 MinReportingInterval=1 ParameterWildCardSupported=true ProfileNumberOfEntries=2 Protocols=MQTT,USPEventNotif Status=Disabled X_LINE3_MaxReportSize=32768
+            6s > #10 GetResp Device.BulkData.Profile.1. Alias=cpe-1 Controller=Device.LocalAgent.Controller.1 Enable=false EncodingType=JSON Name=health NumberOfRetainedFailedReports=10 ParameterNumberOfEntries=11 Protocol=MQTT ReportingInterval=10 TimeReference=0001-01-01T00:00:00Z X_LINE3_Trouble=
+            6s > #10 GetResp Device.BulkData.Profile.2. Alias=cpe-2 Controller=Device.LocalAgent.Controller.1 Enable=true EncodingType=JSON Name= NumberOfRetainedFailedReports=0 ParameterNumberOfEntries=0 Protocol=MQTT ReportingInterval=86400 TimeReference=0001-01-01T00:00:00Z X_LINE3_Trouble=
+            6s > #10 GetResp Device.BulkData.Profile.1.JSONEncoding. ReportFormat=NameValuePair ReportTimestamp=Unix-Epoch
+            6s > #10 GetResp Device.BulkData.Profile.2.JSONEncoding. ReportFormat=ObjectHierarchy ReportTimestamp=Unix-Epoch
+            6s > #10 GetResp Device.BulkData.Profile.1.MQTT. PublishQoS=1 PublishRetain=false PublishTopic=telemetry/proto::sim-1 Reference=Device.MQTT.Client.1
+            6s > #10 GetResp Device.BulkData.Profile.2.MQTT. PublishQoS=1 PublishRetain=false PublishTopic=bulk Reference=Device.MQTT.Client.1
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.1. Exclude=false Name= Reference=Device.LocalAgent.X_LINE3_RunID
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.2. Exclude=false Name= Reference=Device.LocalAgent.X_LINE3_BootID
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.3. Exclude=false Name= Reference=Device.BulkData.Profile.1.X_LINE3_Sequence
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.4. Exclude=false Name= Reference=Device.DeviceInfo.UpTime
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.5. Exclude=false Name= Reference=Device.Time.CurrentLocalTime
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.6. Exclude=false Name= Reference=Device.DeviceInfo.MemoryStatus.
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.7. Exclude=false Name= Reference=Device.DeviceInfo.ProcessStatus.CPUUsage
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.8. Exclude=false Name= Reference=Device.DeviceInfo.TemperatureStatus.TemperatureSensor.*.Value
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.9. Exclude=false Name= Reference=Device.Ethernet.Interface.*.Status
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.10. Exclude=false Name= Reference=Device.Ethernet.Interface.*.Stats.
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.11. Exclude=false Name= Reference=Device.MQTT.Client.1.Stats.
+        "#]],
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    check(
+        &format!(
+            "1s {ADD} Protocol!=HTTP
+             2s {ADD} EncodingType!=CSV
+             3s {ADD} ReportingInterval!=0
+             4s {ADD} NumberOfRetainedFailedReports!=-2
+             5s {ADD} Controller=Device.LocalAgent.Controller.9
+             6s {ADD} Alias=cpe-7
+             7s {ADD}
+             8s {REFER} Reference=Device.IP.Interface.[Name==\"eth0\"].Status
+             9s {REFER} Reference=Device.DeviceInfo.Nope
+             10s < Set Device.BulkData.Profile.2.MQTT. PublishTopic!=a/#
+             11s < Set Device.BulkData.Profile.2.MQTT. Reference!=Device.MQTT.Client.9
+             12s < Set Device.BulkData.Profile.2.MQTT. PublishQoS!=2
+             13s {ADD}
+             13s {ADD}
+             13s {ADD}"
+        ),
+        &expect![[r#"
+            1s > #2 Error 7021 Protocol: Protocol takes one of MQTT, USPEventNotif, not "HTTP"
+            1s > #2   Device.BulkData.Profile.Protocol: 7012 Protocol takes one of MQTT, USPEventNotif, not "HTTP"
+            2s > #3 Error 7021 EncodingType: EncodingType takes one of JSON, not "CSV"
+            2s > #3   Device.BulkData.Profile.EncodingType: 7012 EncodingType takes one of JSON, not "CSV"
+            3s > #4 Error 7021 ReportingInterval: ReportingInterval takes 1 to 4294967295 seconds, not 0
+            3s > #4   Device.BulkData.Profile.ReportingInterval: 7012 ReportingInterval takes 1 to 4294967295 seconds, not 0
+            4s > #5 Error 7021 NumberOfRetainedFailedReports: NumberOfRetainedFailedReports takes -1 to 2147483647, not -2
+            4s > #5   Device.BulkData.Profile.NumberOfRetainedFailedReports: 7012 NumberOfRetainedFailedReports takes -1 to 2147483647, not -2
+            5s > #6 AddResp Device.BulkData.Profile.2. Alias=cpe-2 [Controller: 7013 Controller is read-only]
+            6s > #7 Error 7012 Alias "cpe-7": names that begin with cpe- are the agent's to give; leave it out or choose another
+            6s > #7   Device.BulkData.Profile.Alias: 7012 Alias "cpe-7": names that begin with cpe- are the agent's to give; leave it out or choose another
+            7s > #8 AddResp Device.BulkData.Profile.3. Alias=cpe-3
+            8s > #9 Error 7012 Device.IP.Interface.[Name=="eth0"].Status is no reference of a report: that takes names, instance numbers and * only
+            8s > #9   Device.BulkData.Profile.2.Parameter.Reference: 7012 Device.IP.Interface.[Name=="eth0"].Status is no reference of a report: that takes names, instance numbers and * only
+            9s > #10 Error 7012 Device.DeviceInfo.Nope is neither an object nor a parameter of this box's data model
+            9s > #10   Device.BulkData.Profile.2.Parameter.Reference: 7012 Device.DeviceInfo.Nope is neither an object nor a parameter of this box's data model
+            10s > #11 Error 7012 "a/#": there is no publishing to a topic with # or +
+            10s > #11   Device.BulkData.Profile.2.MQTT.PublishTopic: 7012 "a/#": there is no publishing to a topic with # or +
+            11s > #12 Error 7012 Device.MQTT.Client.9 is no row of Device.MQTT.Client.; Reference takes one that is there
+            11s > #12   Device.BulkData.Profile.2.MQTT.Reference: 7012 Device.MQTT.Client.9 is no row of Device.MQTT.Client.; Reference takes one that is there
+            12s > #13 Error 7021 PublishQoS: PublishQoS takes 0 to 1, not 2
+            12s > #13   Device.BulkData.Profile.2.MQTT.PublishQoS: 7012 PublishQoS takes 0 to 1, not 2
+            13s > #14 AddResp Device.BulkData.Profile.4. Alias=cpe-4
+            13s > #15 Error 7005 Device.BulkData.Profile. has 4 rows, the most there can be; delete one first
+            13s > #16 Error 7005 Device.BulkData.Profile. has 4 rows, the most there can be; delete one first
+        "#]],
+    );
+}
+
+#[test]
+fn a_report_can_be_forced_and_the_schedule_stays() {
+    check(
+        &format!(
+            "1s {ADD} ReportingInterval=10
+             1s < Set Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1
+             2s {REFER} Reference=Device.BulkData.Profile.2.X_LINE3_Sequence
+             3s < Operate Device.BulkData.Profile.2.ForceCollection()
+             4s < Set Device.BulkData.Profile.2. Enable=true
+             5s < Operate Device.BulkData.Profile.2.ForceCollection()
+             10s < Set Device.BulkData. Enable=false
+             11s < Operate Device.BulkData.Profile.2.ForceCollection()
+             12s < Operate Device.BulkData.Profile.7.ForceCollection()"
+        ),
+        &expect![[r#"
+            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            1s > #3 SetResp Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1
+            2s > #4 AddResp Device.BulkData.Profile.2.Parameter.1.
+            3s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225603,"Device":{"BulkData":{"Profile":{"2":{"X_LINE3_Sequence":1}}}}}]}
+            3s > #5 OperateResp Device.BulkData.Profile.2.ForceCollection() done
+            4s > #6 SetResp Device.BulkData.Profile.2. Enable=true
+            5s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225605,"Device":{"BulkData":{"Profile":{"2":{"X_LINE3_Sequence":2}}}}}]}
+            5s > #7 OperateResp Device.BulkData.Profile.2.ForceCollection() done
+            6.881s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225606,"Device":{"BulkData":{"Profile":{"2":{"X_LINE3_Sequence":3}}}}}]}
+            10s > #8 SetResp Device.BulkData. Enable=false
+            11s > #9 OperateResp Device.BulkData.Profile.2.ForceCollection(): 7022 Device.BulkData.Enable is false: no reports are made at all
+            12s > #10 Error 7016 Device.BulkData.Profile.7. does not exist
+        "#]],
+    );
+}
+
+#[test]
+fn a_report_is_told_as_an_event() {
+    check(
+        &format!(
+            "1s {ADD} Protocol=USPEventNotif ReportingInterval=10 Enable=true
+             2s {REFER} Name=On Reference=Device.BulkData.Profile.*.Enable
+             3s {REFER} Name=P Reference=Device.BulkData.Profile.2.MQTT.
+             4s subscribe Event Device.BulkData.Profile.2.Push! ID=s NotifRetry=true
+             5s answers no
+             20s answers yes
+             30s end"
+        ),
+        &expect![[r#"
+            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            2s > #3 AddResp Device.BulkData.Profile.2.Parameter.1.
+            3s > #4 AddResp Device.BulkData.Profile.2.Parameter.2.
+            13.881s > Notify s answer wanted: Device.BulkData.Profile.2.Push! Data={"Report":[{"CollectionTime":1767225613,"On":{"1":false,"2":true},"P":{"PublishQoS":1,"PublishRetain":false,"PublishTopic":"","Reference":""}}]}
+            20.972s > Notify s answer wanted: Device.BulkData.Profile.2.Push! Data={"Report":[{"CollectionTime":1767225613,"On":{"1":false,"2":true},"P":{"PublishQoS":1,"PublishRetain":false,"PublishTopic":"","Reference":""}}]}
+            23.881s > Notify s answer wanted: Device.BulkData.Profile.2.Push! Data={"Report":[{"CollectionTime":1767225623,"On":{"1":false,"2":true},"P":{"PublishQoS":1,"PublishRetain":false,"PublishTopic":"","Reference":""}}]}
+        "#]],
+    );
+}
+
+#[test]
+fn a_report_is_due_when_the_clock_is_at_the_reference() {
+    check(
+        &format!(
+            "1s {ADD} ReportingInterval=60 TimeReference=2020-06-01T12:00:07Z Enable=true
+             1s < Set Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1
+             100s < Set Device.BulkData.Profile.2. TimeReference=2030-01-01T00:00:20Z
+             200s end"
+        ),
+        &expect![[r#"
+            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            1s > #3 SetResp Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1
+            7s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225607}]}
+            67s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225667}]}
+            100s > #4 SetResp Device.BulkData.Profile.2. TimeReference=2030-01-01T00:00:20Z
+            140s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225740}]}
+            200s > bulk (QoS 1) {"Report":[{"CollectionTime":1767225800}]}
+        "#]],
+    );
+}
+
+#[test]
+fn a_clock_that_jumps_moves_what_is_due() {
+    check(
+        &format!(
+            "1s clock -800000000
+             1s {ADD} ReportingInterval=600 TimeReference=2020-06-01T12:00:07Z Enable=true
+             1s < Set Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1
+             110s clock 0
+             700s clock 100
+             800s clock -2
+             1300s end"
+        ),
+        &expect![[r#"
+            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            1s > #3 SetResp Device.BulkData.Profile.2.MQTT. PublishTopic=bulk Reference=Device.MQTT.Client.1
+            607s > bulk (QoS 1) {"Report":[{"CollectionTime":1767226207}]}
+            1209s > bulk (QoS 1) {"Report":[{"CollectionTime":1767226807}]}
+        "#]],
+    );
+}
+
+#[test]
+fn none_is_retained_when_none_shall_be() {
+    for (retained, waiting) in [("0", 1), ("2", 3), ("-1", 20)] {
+        let mut bench = bench();
+        bench.play(&format!("0s < Set Device.BulkData.Profile.1. NumberOfRetainedFailedReports={retained}\n200s end"));
+        assert_eq!(bench.agent.reports_waiting(), waiting, "{retained}");
+        bench.play("200s up\n202s end");
+        assert_eq!(sequences(&bench), (21 - waiting as u64..=20).collect::<Vec<u64>>());
+    }
 }

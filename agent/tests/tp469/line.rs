@@ -80,7 +80,7 @@ impl Line {
                     }
                     LinkEvent::Refused(_, why) | LinkEvent::NotSubscribed { reason: why, .. } => Seen::Refused(why),
                     LinkEvent::Down { reason, .. } => Seen::Refused(reason),
-                    LinkEvent::Sent(_) | LinkEvent::Unheard(_) => continue,
+                    LinkEvent::Sent(_) | LinkEvent::Unheard(_) | LinkEvent::Subscribed(_) | LinkEvent::Unsubscribed(_) => continue,
                 };
                 if tell.send(seen).is_err() {
                     break;

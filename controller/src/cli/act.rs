@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use line3_proto::catalogue::Catalogue;
+use line3_proto::fault::code;
 
-use super::args::{DelArgs, GetArgs, InstancesArgs, PairsArgs, PingArgs, RunArgs, map};
+use super::args::{DelArgs, EditArgs, GetArgs, InstancesArgs, PingArgs, RunArgs, map};
 use super::follow::{self, Ears};
 use super::session::{Failure, Session};
-use super::{Exit, outcome, text};
+use super::{Exit, edits, outcome, quoting, text};
 use crate::client::{ClientError, segment};
-use crate::fleet::{Order, Outcome};
+use crate::fleet::{Edit, Order, Outcome};
 use crate::store::CallState;
 use crate::views::{CallRequest, CallView};
 
@@ -21,30 +22,44 @@ const PING: &str = "Device.IP.Diagnostics.IPPing()";
 const USUAL: Duration = Duration::from_secs(30);
 
 pub(super) fn get(session: &mut Session<'_>, args: GetArgs) -> Result<Exit, Failure> {
+    quoted(&args.paths)?;
     let order = Order::Get { paths: args.paths, max_depth: args.depth.unwrap_or(0) };
     do_it(session, look(args.name, order), true)
 }
 
 pub(super) fn instances(session: &mut Session<'_>, args: InstancesArgs) -> Result<Exit, Failure> {
-    let order = Order::GetInstances { paths: args.paths, first_level_only: false };
+    quoted(&args.paths)?;
+    let order = Order::GetInstances { paths: args.paths, first_level_only: args.first_level };
     do_it(session, look(args.name, order), true)
 }
 
-pub(super) fn set(session: &mut Session<'_>, args: PairsArgs) -> Result<Exit, Failure> {
-    let values = map(args.values).map_err(Failure::Usage)?;
-    do_it(session, CallRequest { reason: args.reason, ..look(args.name, Order::Set { object: args.path, values }) }, true)
+pub(super) fn set(session: &mut Session<'_>, args: EditArgs) -> Result<Exit, Failure> {
+    edit(session, args, |objects, allow_partial| Order::Set { objects, allow_partial })
 }
 
-pub(super) fn add(session: &mut Session<'_>, args: PairsArgs) -> Result<Exit, Failure> {
-    let values = map(args.values).map_err(Failure::Usage)?;
-    do_it(session, CallRequest { reason: args.reason, ..look(args.name, Order::Add { table: args.path, values }) }, true)
+pub(super) fn add(session: &mut Session<'_>, args: EditArgs) -> Result<Exit, Failure> {
+    edit(session, args, |objects, allow_partial| Order::Add { objects, allow_partial })
+}
+
+fn edit(session: &mut Session<'_>, args: EditArgs, order: impl Fn(Vec<Edit>, bool) -> Order) -> Result<Exit, Failure> {
+    let objects = edits::read(args.path, args.words).map_err(Failure::Usage)?;
+    quoted(objects.iter().map(|edit| &edit.path))?;
+    do_it(session, CallRequest { reason: args.reason, ..look(args.name, order(objects, args.partial)) }, true)
 }
 
 pub(super) fn del(session: &mut Session<'_>, args: DelArgs) -> Result<Exit, Failure> {
-    do_it(session, CallRequest { reason: args.reason, ..look(args.name, Order::Delete { paths: args.paths }) }, true)
+    quoted(&args.paths)?;
+    let order = Order::Delete { paths: args.paths, allow_partial: args.partial };
+    do_it(session, CallRequest { reason: args.reason, ..look(args.name, order) }, true)
+}
+
+/// Tells of a path that lost its quotes on its way through the shell.
+fn quoted<'a>(paths: impl IntoIterator<Item = &'a String>) -> Result<(), Failure> {
+    paths.into_iter().try_for_each(|path| quoting::check(path)).map_err(Failure::Usage)
 }
 
 pub(super) fn run(session: &mut Session<'_>, args: RunArgs) -> Result<Exit, Failure> {
+    quoted([&args.command])?;
     let command = if args.command.ends_with("()") { args.command } else { format!("{}()", args.command) };
     let order = Order::Operate { command, args: map(args.args).map_err(Failure::Usage)? };
     // The one deadline of the API covers the waiting, too.
@@ -62,7 +77,7 @@ pub(super) fn ping(session: &mut Session<'_>, args: PingArgs) -> Result<Exit, Fa
     let order = Order::Operate { command: PING.to_owned(), args: given.map(|(name, value)| (name.to_owned(), value)).into() };
     let request = CallRequest { reason: args.reason, ..look(args.name, order) };
     let Some(call) = through(session, &request, false)? else { return Ok(Exit::Done) };
-    let Some(Outcome::Outputs { outputs }) = call.result.as_ref().filter(|_| call.state == CallState::Succeeded) else {
+    let Some(Outcome::Outputs { outputs, .. }) = call.result.as_ref().filter(|_| call.state == CallState::Succeeded) else {
         return ended(session, &call);
     };
     let none = BTreeMap::new();
@@ -97,7 +112,7 @@ fn through(session: &mut Session<'_>, request: &CallRequest, quiet: bool) -> Res
             session.screen.note("it is not known whether the call was made: `line3 calls` tells, once the server is back")?;
             return Err(error.into());
         }
-        Err(error) => return Err(session.named(&request.box_name, error)),
+        Err(error) => return Err(error.into()),
     };
     let first: CallView = made.read()?;
     let over = first.state.is_final();
@@ -107,7 +122,10 @@ fn through(session: &mut Session<'_>, request: &CallRequest, quiet: bool) -> Res
     }
     let end = if over { made } else { session.client.get(&format!("/api/calls/{}", segment(&call.id)), &[])? };
     session.screen.json(&end.text)?;
-    if call.state == CallState::Succeeded { Ok(None) } else { Err(Failure::Ended) }
+    match exit_of(&call) {
+        Exit::Done => Ok(None),
+        exit => Err(Failure::Told(exit)),
+    }
 }
 
 /// What the box can do, for units; empty where that is not known.
@@ -117,22 +135,42 @@ pub(super) fn catalogue(session: &Session<'_>, name: &str) -> Catalogue {
 
 /// Says how a call ended.
 pub(super) fn ended(session: &mut Session<'_>, call: &CallView) -> Result<Exit, Failure> {
-    if call.state == CallState::Succeeded {
-        if matches!(call.result, None | Some(Outcome::Outputs { .. } | Outcome::Changed { .. })) {
-            let took = text::took(call.created, call.ended.unwrap_or(call.created));
-            session.screen.note(&format!("{} succeeded in {took} (call {})", call.command, call.id))?;
+    let faults = call.result.as_ref().map(Outcome::faults).unwrap_or_default();
+    let advice = faults.iter().filter(|wrong| wrong.code == code::INVALID_PATH_SYNTAX).find_map(|wrong| quoting::advice(&wrong.path));
+    let exit = exit_of(call);
+    let acted = matches!(call.result, None | Some(Outcome::Outputs { .. } | Outcome::Changed { .. } | Outcome::Refused { .. }));
+    let took = text::took(call.created, call.ended.unwrap_or(call.created));
+    match exit {
+        Exit::Done if acted => session.screen.note(&format!("{} succeeded in {took} (call {})", call.command, call.id))?,
+        Exit::Done => {}
+        Exit::Partly => {
+            let how = if call.state == CallState::Succeeded { "succeeded" } else { call.state.word() };
+            session.screen.note(&format!("{} {how} in part, see above (call {})", call.command, call.id))?;
         }
-        return Ok(Exit::Done);
+        // What was wrong with what has been shown.
+        _ if !faults.is_empty() => session.screen.note(&format!("{} {} (call {})", call.command, state_word(call.state), call.id))?,
+        _ => session.screen.note(&format!("{} {} (call {})", call.command, state_words(call), call.id))?,
     }
-    session.screen.note(&format!("{} {} (call {})", call.command, state_words(call), call.id))?;
-    Ok(Exit::Ended)
+    if let Some(advice) = advice {
+        session.screen.note(&advice)?;
+    }
+    Ok(exit)
+}
+
+fn exit_of(call: &CallView) -> Exit {
+    match (call.state, &call.result) {
+        (_, Some(result)) if result.is_partial() => Exit::Partly,
+        (CallState::Succeeded, _) => Exit::Done,
+        _ => Exit::Ended,
+    }
+}
+
+fn state_word(state: CallState) -> &'static str {
+    if state == CallState::TimedOut { "timed out" } else { state.word() }
 }
 
 /// The state of a call, and what there is to say about it.
 pub(super) fn state_words(call: &CallView) -> String {
-    let state = match call.state {
-        CallState::TimedOut => "timed out",
-        state => state.word(),
-    };
+    let state = state_word(call.state);
     if call.words.is_empty() { state.to_owned() } else { format!("{state}: {}", call.words) }
 }

@@ -46,7 +46,7 @@ pub struct GetArgs {
     /// Objects (ending in a dot) or parameters; `*` and `[Name=="x"]` pick rows
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<String>,
-    /// How many levels deep [default: all]
+    /// How many levels deep; 1: the object itself [default: all]
     #[arg(long, value_name = "LEVELS")]
     pub depth: Option<u32>,
 }
@@ -60,6 +60,9 @@ pub struct InstancesArgs {
     /// Tables, ending in a dot
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<String>,
+    /// Not the tables within the rows
+    #[arg(long)]
+    pub first_level: bool,
 }
 
 /// What part of the catalogue is shown.
@@ -68,7 +71,7 @@ pub struct SupportedArgs {
     /// Which box
     #[arg(value_name = "BOX")]
     pub name: String,
-    /// Only what lies below this path, or has this text in its path
+    /// Only what lies below this path (an object, parameter, command or event), or has this text in its path
     #[arg(value_name = "PATH")]
     pub path: Option<String>,
     /// Only commands
@@ -115,17 +118,20 @@ pub struct PingArgs {
     pub reason: String,
 }
 
-/// An object or a table, and values.
+/// Objects or tables, and values.
 #[derive(Debug, Args)]
-pub struct PairsArgs {
+pub struct EditArgs {
     /// Which box
     #[arg(value_name = "BOX")]
     pub name: String,
     /// The path of the object (set) or of the table (add), ending in a dot
     pub path: String,
-    /// The values
-    #[arg(value_name = "NAME=VALUE", required = true, value_parser = text::pair)]
-    pub values: Vec<(String, String)>,
+    /// Its values; `NAME?=VALUE` is optional: done without it if it fails. Another PATH begins the next object
+    #[arg(value_name = "NAME=VALUE")]
+    pub words: Vec<String>,
+    /// Do what can be done [default: all or nothing]
+    #[arg(long)]
+    pub partial: bool,
     /// Why: the ticket's number
     #[arg(long, value_name = "TICKET")]
     pub reason: String,
@@ -140,6 +146,9 @@ pub struct DelArgs {
     /// Rows, ending in a dot
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<String>,
+    /// Delete what can be deleted [default: all or nothing]
+    #[arg(long)]
+    pub partial: bool,
     /// Why: the ticket's number
     #[arg(long, value_name = "TICKET")]
     pub reason: String,

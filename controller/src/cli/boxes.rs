@@ -156,7 +156,7 @@ pub(super) fn gaps(session: &mut Session<'_>, gaps: &[GapView]) -> Result<(), Fa
 pub(super) fn label(session: &mut Session<'_>, args: LabelArgs) -> Result<Exit, Failure> {
     let request = LabelRequest { labels: map(args.labels).map_err(Failure::Usage)?, reason: args.reason };
     let path = format!("/api/boxes/{}/labels", segment(&args.name));
-    let answer = session.client.put(&path, &request).map_err(|error| session.named(&args.name, error))?;
+    let answer = session.client.put(&path, &request)?;
     if let Some(view) = session.hand_over::<BoxView>(&answer)? {
         let mut labels: Vec<String> = view.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if labels.is_empty() {

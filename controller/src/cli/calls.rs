@@ -16,10 +16,7 @@ const SOUGHT: &str = "500";
 pub(super) fn list(session: &mut Session<'_>, args: &CallsArgs) -> Result<Exit, Failure> {
     let limit = args.limit.to_string();
     let query: Vec<(&str, &str)> = args.name.iter().map(|name| ("box", name.as_str())).chain([("limit", limit.as_str())]).collect();
-    let answer = session.client.get("/api/calls", &query).map_err(|error| match &args.name {
-        Some(name) => session.named(name, error),
-        None => error.into(),
-    })?;
+    let answer = session.client.get("/api/calls", &query)?;
     let Some(calls) = session.hand_over::<Vec<CallView>>(&answer)? else { return Ok(Exit::Done) };
     if calls.is_empty() {
         session.screen.line("no calls")?;
@@ -107,7 +104,7 @@ fn whole(session: &Session<'_>, begin: &str) -> Result<String, Failure> {
         [] => Ok(begin.to_owned()),
         several => {
             let message = format!("{} of the newest {SOUGHT} calls begin with {begin}: give more of the id", several.len());
-            Err(Failure::NotFound(Trouble { error: "ambiguous-call".to_owned(), message }, String::new()))
+            Err(Failure::NotFound(Trouble { error: "ambiguous-call".to_owned(), message }))
         }
     }
 }

@@ -7,7 +7,7 @@ use line3_proto::catalogue::{Catalogue, FieldEntry};
 
 use super::screen::{Cell, Screen, Table, Tone};
 use super::{supported, text};
-use crate::fleet::Outcome;
+use crate::fleet::{Outcome, Wrong};
 
 /// Shows an outcome; the catalogue tells the units.
 pub(super) fn show(screen: &mut Screen, outcome: &Outcome, catalogue: &Catalogue) -> io::Result<()> {
@@ -19,22 +19,24 @@ pub(super) fn show(screen: &mut Screen, outcome: &Outcome, catalogue: &Catalogue
                 table.row([path.into(), value.as_str().into(), Cell::toned(Tone::Dim, unit)]);
             }
             screen.table(&table)?;
-            show_faults(screen, faults)
+            show_faults(screen, faults, !values.is_empty())
         }
         Outcome::Instances { instances, faults } => {
             let mut table = Table::new(&["row", "unique keys"]);
             for (path, keys) in sorted(instances) {
-                let keys: Vec<String> = keys.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                table.row([path.into(), keys.join(" ").into()]);
+                table.row([path.into(), pairs(keys).into()]);
             }
             screen.table(&table)?;
-            if instances.is_empty() {
+            if instances.is_empty() && faults.is_empty() {
                 screen.line("no rows")?;
             }
-            show_faults(screen, faults)
+            show_faults(screen, faults, !instances.is_empty())
         }
-        Outcome::Supported { catalogue } => supported::catalogue(screen, catalogue, None, false),
-        Outcome::Outputs { outputs } => {
+        Outcome::Supported { catalogue, faults } => {
+            supported::catalogue(screen, catalogue, None, false)?;
+            show_faults(screen, faults, !outcome.is_empty())
+        }
+        Outcome::Outputs { outputs, faults } => {
             for (command, values) in outputs {
                 if outputs.len() > 1 {
                     screen.toned(Tone::Bold, command)?;
@@ -42,20 +44,40 @@ pub(super) fn show(screen: &mut Screen, outcome: &Outcome, catalogue: &Catalogue
                 let fields = catalogue.command(command).map_or(&[][..], |command| &command.output);
                 show_outputs(screen, values, fields)?;
             }
-            Ok(())
+            show_faults(screen, faults, !outputs.is_empty())
         }
-        Outcome::Changed { paths } => paths.iter().try_for_each(|path| screen.line(path)),
+        Outcome::Changed { changes } => {
+            let mut table = Table::new(&["", ""]).whole(&[0]);
+            for row in changes.iter().flat_map(|change| &change.done) {
+                table.row([row.path.as_str().into(), pairs(&row.values).into()]);
+            }
+            screen.table(&table)?;
+            for change in changes.iter().filter(|change| change.done.is_empty() && change.faults.is_empty()) {
+                screen.line(&format!("{}: no such row", change.requested))?;
+            }
+            show_faults(screen, changes.iter().flat_map(|change| &change.faults), !outcome.is_empty())
+        }
+        Outcome::Refused { faults } => show_faults(screen, faults, false),
     }
 }
 
-fn show_faults(screen: &mut Screen, faults: &BTreeMap<String, String>) -> io::Result<()> {
-    if faults.is_empty() {
-        return Ok(());
+fn pairs(values: &BTreeMap<String, String>) -> String {
+    values.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// What went wrong, each on a line of its own; `below` something else.
+fn show_faults<'a>(screen: &mut Screen, faults: impl IntoIterator<Item = &'a Wrong>, below: bool) -> io::Result<()> {
+    let faults: Vec<&Wrong> = faults.into_iter().collect();
+    if below && !faults.is_empty() {
+        screen.line("")?;
     }
-    screen.line("")?;
-    let mut table = Table::new(&["not available", "why"]);
-    for (path, why) in sorted(faults) {
-        table.row([path.into(), Cell::toned(Tone::Busy, why)]);
+    // People copy paths: they are broken only where that would leave too little for the rest.
+    let longest = faults.iter().map(|wrong| wrong.path.chars().count()).max().unwrap_or(0);
+    let whole: &[usize] = if longest * 5 <= screen.width() * 3 { &[0] } else { &[] };
+    let mut table = Table::new(&["failed", "error", "why"]).whole(whole);
+    for Wrong { path, code, meaning, text } in faults {
+        let path = if path.is_empty() { "all of it" } else { path };
+        table.row([path.into(), Cell::toned(Tone::Bad, format!("{code} {meaning}")), text.as_str().into()]);
     }
     screen.table(&table)
 }

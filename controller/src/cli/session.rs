@@ -6,26 +6,23 @@ use serde::de::DeserializeOwned;
 
 use super::{Exit, Screen};
 use crate::client::{Answer, Client, ClientError, Place, segment};
-use crate::views::{BoxView, MeView, Trouble};
-
-/// How many names are offered for one that was not found.
-const NEAREST: usize = 3;
+use crate::views::{MeView, Trouble};
 
 /// Why a command did not get through.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// It was asked wrongly.
     Usage(String),
-    /// No box or call of this name; the second tells what there is.
-    NotFound(Trouble, String),
+    /// No box or call of this name.
+    NotFound(Trouble),
     /// The server.
     Client(ClientError),
     /// Stdout or stderr.
     Output(io::Error),
     /// Ctrl-C; what there was to say has been said.
     Interrupted,
-    /// The call ended otherwise than succeeded; it has been printed.
-    Ended,
+    /// The call ended otherwise than well; it has been printed.
+    Told(Exit),
 }
 
 impl From<ClientError> for Failure {
@@ -44,14 +41,14 @@ impl Failure {
     /// Tells it on stderr.
     pub(super) fn tell(self, screen: &mut Screen, json: bool) -> Exit {
         let trouble = |error: &str, message: String| Trouble { error: error.to_owned(), message };
-        let (exit, trouble, more) = match self {
+        let (exit, trouble) = match self {
             // Who read our output has had enough of it.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Done,
             Self::Interrupted => return Exit::Interrupted,
-            Self::Ended => return Exit::Ended,
-            Self::Output(error) => (Exit::Unreachable, trouble("output", format!("the output cannot be written: {error}")), String::new()),
-            Self::Usage(message) => (Exit::Usage, trouble("usage", message), String::new()),
-            Self::NotFound(trouble, more) => (Exit::NotFound, trouble, more),
+            Self::Told(exit) => return exit,
+            Self::Output(error) => (Exit::Unreachable, trouble("output", format!("the output cannot be written: {error}"))),
+            Self::Usage(message) => (Exit::Usage, trouble("usage", message)),
+            Self::NotFound(trouble) => (Exit::NotFound, trouble),
             Self::Client(ClientError::Refused { trouble, .. }) => {
                 let exit = match trouble.error.as_str() {
                     "no-such-box" | "ambiguous-box" | "not-found" => Exit::NotFound,
@@ -59,15 +56,16 @@ impl Failure {
                     "bad-request" => Exit::Usage,
                     _ => Exit::Unreachable,
                 };
-                (exit, trouble, String::new())
+                (exit, trouble)
             }
-            Self::Client(error) => (Exit::Unreachable, trouble("unreachable", error.to_string()), String::new()),
+            Self::Client(error) => (Exit::Unreachable, trouble("unreachable", error.to_string())),
         };
         let told = if json {
             screen.note(&serde_json::to_string(&trouble).unwrap_or_default())
         } else {
             let colon = if trouble.message.is_empty() { trouble.error } else { trouble.message };
-            screen.note(&format!("line3: {colon}")).and_then(|()| if more.is_empty() { Ok(()) } else { screen.note(&more) })
+            // What is to be done about it may stand on a line of its own.
+            format!("line3: {colon}").lines().try_for_each(|line| screen.note(line))
         };
         // If stderr is gone, too, the exit code is all that is left to say.
         drop(told);
@@ -105,40 +103,10 @@ impl<'a> Session<'a> {
         Ok(Some(answer.read()?))
     }
 
-    /// The same of a box; one that is not known is told with the names of those most like it.
+    /// The same of a box.
     pub(super) fn ask_box<T: DeserializeOwned>(&mut self, name: &str, rest: &str, query: &[(&str, &str)]) -> Result<Option<T>, Failure> {
-        let answer = self.client.get(&format!("/api/boxes/{}{rest}", segment(name)), query).map_err(|error| self.named(name, error))?;
+        let answer = self.client.get(&format!("/api/boxes/{}{rest}", segment(name)), query)?;
         self.hand_over(&answer)
-    }
-
-    /// A failure about a box of this name, with the names of those most like it.
-    pub(super) fn named(&self, name: &str, error: ClientError) -> Failure {
-        match error {
-            ClientError::Refused { trouble, .. } if trouble.error == "no-such-box" => {
-                let more = match self.nearest(name).as_slice() {
-                    [] => "`line3 boxes` lists those there are".to_owned(),
-                    names => format!("did you mean {}?", names.join(" or ")),
-                };
-                Failure::NotFound(trouble, more)
-            }
-            error => error.into(),
-        }
-    }
-
-    fn nearest(&self, name: &str) -> Vec<String> {
-        // A hint only: without the list there is none.
-        let boxes: Vec<BoxView> = self.client.get("/api/boxes", &[]).and_then(|answer| answer.read()).unwrap_or_default();
-        let name = name.to_lowercase();
-        let alike = |view: &BoxView| {
-            let id = view.id.as_str().to_lowercase();
-            let serial = view.identity.get("SerialNumber").map(|serial| serial.to_lowercase()).unwrap_or_default();
-            let end = id.rsplit(['-', ':']).next().unwrap_or_default();
-            [id.as_str(), end, &serial].into_iter().map(|known| strsim::jaro_winkler(known, &name)).fold(0.0, f64::max)
-        };
-        let mut ranked: Vec<(f64, String)> =
-            boxes.iter().map(|view| (alike(view), view.id.to_string())).filter(|(alike, _)| *alike > 0.85).collect();
-        ranked.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
-        ranked.into_iter().take(NEAREST).map(|(_, id)| id).collect()
     }
 }
 

@@ -11,14 +11,16 @@ use super::session::{Failure, Session};
 use super::{Exit, text};
 
 pub(super) fn show(session: &mut Session<'_>, args: &SupportedArgs) -> Result<Exit, Failure> {
-    if let Some(known) = session.ask_box::<Catalogue>(&args.name, "/catalogue", &[])? {
-        catalogue(session.screen, &known, args.path.as_deref(), args.commands)?;
+    let Some(known) = session.ask_box::<Catalogue>(&args.name, "/catalogue", &[])? else { return Ok(Exit::Done) };
+    if catalogue(session.screen, &known, args.path.as_deref(), args.commands)? {
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    session.screen.note("nothing of that is in the catalogue of this box; without a path `line3 supported` shows all that is")?;
+    Ok(Exit::NotFound)
 }
 
-/// Shows a catalogue, or what of it lies below `part` or has it in its path.
-pub(super) fn catalogue(screen: &mut Screen, catalogue: &Catalogue, part: Option<&str>, commands_only: bool) -> io::Result<()> {
+/// Shows a catalogue, or what of it lies below `part` or has it in its path; and says whether anything was.
+pub(super) fn catalogue(screen: &mut Screen, catalogue: &Catalogue, part: Option<&str>, commands_only: bool) -> io::Result<bool> {
     let part = part.map(|part| template(part).to_lowercase());
     let wanted = |path: &str| part.as_ref().is_none_or(|part| path.to_lowercase().contains(part.as_str()));
     let mut shown = false;
@@ -45,7 +47,7 @@ pub(super) fn catalogue(screen: &mut Screen, catalogue: &Catalogue, part: Option
             shown = true;
         }
     }
-    if shown { Ok(()) } else { screen.line("nothing of that is in the catalogue of this box") }
+    Ok(shown)
 }
 
 fn object(screen: &mut Screen, entry: &ObjectEntry, of_it: &[&FieldEntry]) -> io::Result<()> {
@@ -67,7 +69,8 @@ fn command(screen: &mut Screen, entry: &CommandEntry) -> io::Result<()> {
         None => "effect unknown: counts as Destroy".to_owned(),
     };
     let limit = entry.limit.map_or(String::new(), |limit| format!(", at most {limit} s"));
-    heading(screen, &entry.path, &format!("command, {effect}{limit}"), &entry.doc)?;
+    let when = if entry.asynchronous { "asynchronous" } else { "synchronous" };
+    heading(screen, &entry.path, &format!("command, {when}, {effect}{limit}"), &entry.doc)?;
     let (input, output) = (entry.input.iter().map(|field| ("in", field)), entry.output.iter().map(|field| ("out", field)));
     fields(screen, input.chain(output))
 }

@@ -15,11 +15,7 @@ const LONG: Duration = Duration::from_secs(3600);
 
 pub(super) fn watch(session: &mut Session<'_>, name: &str) -> Result<Exit, Failure> {
     // A name that is wrong is told before anything is waited for.
-    let view: BoxView = session
-        .client
-        .get(&format!("/api/boxes/{}", crate::client::segment(name)), &[])
-        .map_err(|error| session.named(name, error))?
-        .read()?;
+    let view: BoxView = session.client.get(&format!("/api/boxes/{}", crate::client::segment(name)), &[])?.read()?;
     let ears = Ears::new(session.screen);
     ears.listen(&session.client, &[("box", view.id.to_string())]);
     let (mut lost, mut known) = (false, None::<BoxView>);

@@ -8,7 +8,8 @@ use line3_proto::fault::{Fault, code};
 use line3_proto::usp::{NotifyOperationResp, OperateResp, OperateRespOperationResp, OperationComplete, Response};
 use line3_proto::{EndpointId, Now};
 
-use super::answers::outcome;
+use super::answers::{Answered, outcome, refused};
+use super::call::Wrong;
 use super::calls::{MAX_OUTPUT, REBOOTS};
 use super::{Fleet, Order, Outcome, Output, shown, shown_map};
 use crate::audit::MAX_WORDS;
@@ -44,24 +45,19 @@ pub(super) fn state_of(fault: &Fault) -> CallState {
     }
 }
 
-/// What a refusal says, and of which parameters.
-fn words_of(refusal: &Refusal) -> String {
-    let params = refusal.params.iter().map(|param| format!("; {}: {} {}", param.param_path, param.err_code, param.err_msg));
-    clean(&format!("{}{}", refusal.fault, params.collect::<String>()), MAX_WORDS)
-}
-
 impl Fleet {
     pub(super) fn call_answered(&mut self, now: Now, id: &str, answer: Result<Response, Refusal>) {
         let Some(open) = self.calls.open.get_mut(id) else { return };
         open.tag = None;
         match answer {
-            Err(refusal) => self.end(now, id, state_of(&refusal.fault), None, &words_of(&refusal)),
+            Err(refusal) => self.end_by(now, id, refused(&refusal)),
             Ok(Response::OperateResp(response)) if open.is_operate() => self.operated(now, id, response, false),
-            Ok(response) => match outcome(response) {
-                Ok((result, words)) => self.end(now, id, CallState::Succeeded, Some(result), &words),
-                Err(fault) => self.end(now, id, state_of(&fault), None, &shown(&fault.to_string())),
-            },
+            Ok(response) => self.end_by(now, id, outcome(response)),
         }
+    }
+
+    fn end_by(&mut self, now: Now, id: &str, answered: Answered) {
+        self.end(now, id, answered.state, answered.result, &clean(&answered.words, MAX_WORDS));
     }
 
     pub(super) fn call_unanswered(&mut self, now: Now, id: &str) {
@@ -129,7 +125,10 @@ impl Fleet {
         let word = |(path, fault): (&String, &Fault)| if alone { fault.to_string() } else { format!("{path}: {fault}") };
         let words: Vec<String> = faults.iter().map(word).collect();
         let state = faults.values().next().map_or(CallState::Succeeded, state_of);
-        let result = (!outputs.is_empty()).then_some(Outcome::Outputs { outputs });
+        // One command that failed by itself is told by the words.
+        let faults = faults.iter().filter(|_| !alone).map(|(path, fault)| Wrong::new(path, fault.code, &fault.text)).collect();
+        let result = Outcome::Outputs { outputs, faults };
+        let result = (!result.is_empty() || !result.faults().is_empty()).then_some(result);
         self.end(now, id, state, result, &clean(&words.join("; "), MAX_WORDS));
         true
     }
@@ -180,7 +179,7 @@ impl Fleet {
                 if let (Order::Operate { command, .. }, true) = (&open.call.order, anew) {
                     let words = if agent_only { "the agent was restarted, not the box (restart-agent)" } else { "" };
                     let outputs = BTreeMap::from([(command.clone(), shown_map(params.clone(), MAX_OUTPUT))]);
-                    self.end(now, &id, CallState::Succeeded, Some(Outcome::Outputs { outputs }), words);
+                    self.end(now, &id, CallState::Succeeded, Some(Outcome::Outputs { outputs, faults: Vec::new() }), words);
                 } else {
                     self.end(now, &id, CallState::Failed, None, "the agent started again, but the kernel had not restarted");
                 }

@@ -12,7 +12,7 @@ use line3_proto::{Effect, EndpointId, Mono, Now};
 
 use super::presence::is_run;
 use super::supported::catalogue_of;
-use super::{Call, Fleet, Order, Output, Purpose, shown};
+use super::{Call, Edit, Fleet, Order, Output, Purpose, shown};
 
 const DIGEST: &str = "Device.LocalAgent.X_LINE3_CatalogueDigest";
 const DEVICE_INFO: &str = "Device.DeviceInfo.";
@@ -214,10 +214,11 @@ impl Fleet {
                 ("NotifExpiration", TELL_FOR),
             ];
             let values = values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let row = Edit { path: SUBSCRIPTIONS.to_owned(), values, optional: BTreeSet::new() };
             let call = Call {
                 id: format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64()),
                 box_id: id.clone(),
-                order: Order::Add { table: SUBSCRIPTIONS.to_owned(), values },
+                order: Order::Add { objects: vec![row], allow_partial: false },
                 effect: Some(Effect::Disrupt),
                 deadline: PATIENCE,
                 wait: false,

@@ -1,6 +1,6 @@
 //! What somebody can want of a box, and the USP request of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use line3_proto::Effect;
 use line3_proto::usp::{
@@ -31,7 +31,7 @@ pub enum Order {
     },
     /// What the box's data model can hold.
     GetSupported {
-        /// Paths of objects.
+        /// Paths of objects, or of one parameter, command or event each.
         paths: Vec<String>,
     },
     /// Run a command.
@@ -42,25 +42,56 @@ pub enum Order {
         #[serde(default)]
         args: BTreeMap<String, String>,
     },
-    /// Make a row.
+    /// Make rows.
     Add {
-        /// The path of the table.
-        table: String,
-        /// Its values.
-        values: BTreeMap<String, String>,
+        /// The tables, and the values of the new rows.
+        objects: Vec<Edit>,
+        /// What can be made is made; without it, all or nothing.
+        #[serde(default)]
+        allow_partial: bool,
     },
     /// Change values.
     Set {
-        /// The path of the object.
-        object: String,
-        /// The new values.
-        values: BTreeMap<String, String>,
+        /// The objects, and their new values.
+        objects: Vec<Edit>,
+        /// What can be changed is changed; without it, all or nothing.
+        #[serde(default)]
+        allow_partial: bool,
     },
     /// Remove rows.
     Delete {
         /// Their paths.
         paths: Vec<String>,
+        /// What can be removed is removed; without it, all or nothing.
+        #[serde(default)]
+        allow_partial: bool,
     },
+}
+
+/// One object of a Set, or one new row of an Add.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Edit {
+    /// The path of the object (Set) or of the table (Add).
+    pub path: String,
+    /// Its values, by the name of the parameter.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+    /// The parameters that may fail: the object is made or changed without them. A value that is not among these is required.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub optional: BTreeSet<String>,
+}
+
+impl Edit {
+    /// All of it in one line, an optional value as `Name?=value`. Values that are secrets are left out.
+    fn words(&self) -> String {
+        let values = self.values.iter().map(|(name, value)| pair(name, self.optional.contains(name), value));
+        std::iter::once(self.path.clone()).chain(values).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn pair(name: &str, optional: bool, value: &str) -> String {
+    format!("{name}{}={}", if optional { "?" } else { "" }, if is_secret(name) { "***" } else { value })
 }
 
 impl Order {
@@ -92,19 +123,20 @@ impl Order {
     /// The same with all that belongs to it, in one line. Arguments that are secrets are left out.
     #[must_use]
     pub fn words(&self) -> String {
-        let pairs = |values: &BTreeMap<String, String>| {
-            let shown = |(name, value): (&String, &String)| if is_secret(name) { format!("{name}=***") } else { format!("{name}={value}") };
-            values.iter().map(shown).collect::<Vec<_>>().join(" ")
-        };
         let words = match self {
-            Self::Get { paths, .. } | Self::GetInstances { paths, .. } | Self::GetSupported { paths } | Self::Delete { paths } => {
+            Self::Get { paths, .. } | Self::GetInstances { paths, .. } | Self::GetSupported { paths } | Self::Delete { paths, .. } => {
                 paths.join(" ")
             }
-            Self::Operate { args, .. } => pairs(args),
-            Self::Add { table, values } => format!("{table} {}", pairs(values)),
-            Self::Set { object, values } => format!("{object} {}", pairs(values)),
+            Self::Operate { args, .. } => args.iter().map(|(name, value)| pair(name, false, value)).collect::<Vec<_>>().join(" "),
+            Self::Add { objects, .. } | Self::Set { objects, .. } => objects.iter().map(Edit::words).collect::<Vec<_>>().join("; "),
         };
-        format!("{} {words}", self.name()).trim_end().to_owned()
+        let partial = match self {
+            Self::Add { allow_partial: true, .. } | Self::Set { allow_partial: true, .. } | Self::Delete { allow_partial: true, .. } => {
+                " (in part if need be)"
+            }
+            _ => "",
+        };
+        format!("{} {words}{partial}", self.name()).trim_end().to_owned()
     }
 
     /// The USP request of it. `reserved` are Line3's own arguments of an Operate.
@@ -128,19 +160,29 @@ impl Order {
                 input_args.extend(reserved);
                 Request::Operate(Operate { command: command.clone(), command_key: call_id.to_owned(), send_resp: true, input_args })
             }
-            Self::Add { table, values } => {
-                let setting =
-                    |(param, value): (&String, &String)| CreateParamSetting { param: param.clone(), value: value.clone(), required: true };
-                let create_objs = vec![CreateObject { obj_path: table.clone(), param_settings: values.iter().map(setting).collect() }];
-                Request::Add(Add { allow_partial: false, create_objs })
+            Self::Add { objects, allow_partial } => {
+                let setting = |edit: &Edit| {
+                    let one = |(param, value): (&String, &String)| CreateParamSetting {
+                        param: param.clone(),
+                        value: value.clone(),
+                        required: !edit.optional.contains(param),
+                    };
+                    CreateObject { obj_path: edit.path.clone(), param_settings: edit.values.iter().map(one).collect() }
+                };
+                Request::Add(Add { allow_partial: *allow_partial, create_objs: objects.iter().map(setting).collect() })
             }
-            Self::Set { object, values } => {
-                let setting =
-                    |(param, value): (&String, &String)| UpdateParamSetting { param: param.clone(), value: value.clone(), required: true };
-                let update_objs = vec![UpdateObject { obj_path: object.clone(), param_settings: values.iter().map(setting).collect() }];
-                Request::Set(Set { allow_partial: false, update_objs })
+            Self::Set { objects, allow_partial } => {
+                let setting = |edit: &Edit| {
+                    let one = |(param, value): (&String, &String)| UpdateParamSetting {
+                        param: param.clone(),
+                        value: value.clone(),
+                        required: !edit.optional.contains(param),
+                    };
+                    UpdateObject { obj_path: edit.path.clone(), param_settings: edit.values.iter().map(one).collect() }
+                };
+                Request::Set(Set { allow_partial: *allow_partial, update_objs: objects.iter().map(setting).collect() })
             }
-            Self::Delete { paths } => Request::Delete(Delete { allow_partial: false, obj_paths: paths.clone() }),
+            Self::Delete { paths, allow_partial } => Request::Delete(Delete { allow_partial: *allow_partial, obj_paths: paths.clone() }),
         }
     }
 }

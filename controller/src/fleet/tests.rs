@@ -155,7 +155,10 @@ impl Bench {
                     let words = answer.map_or_else(|refusal| refusal.fault.to_string(), |response| format!("{response:?}"));
                     self.note(&format!("> {who} {words}"));
                 }
-                BoxOutput::Unanswered { .. } | BoxOutput::Connected { .. } | BoxOutput::Disconnected { .. } => {}
+                BoxOutput::Unaddressed { .. }
+                | BoxOutput::Unanswered { .. }
+                | BoxOutput::Connected { .. }
+                | BoxOutput::Disconnected { .. } => {}
                 BoxOutput::Ignored { why, .. } => self.note(&format!("{who} ignores: {why}")),
             }
         }

@@ -25,16 +25,26 @@ fn operate(command: &str, args: &[(&str, &str)]) -> Order {
     Order::Operate { command: command.to_owned(), args: values(args) }
 }
 
+/// An object and its values; `Name?` is optional.
+fn edit(path: &str, new: &[(&str, &str)]) -> Edit {
+    let plain = |name: &str| name.trim_end_matches('?').to_owned();
+    Edit {
+        path: path.to_owned(),
+        values: new.iter().map(|(name, value)| (plain(name), (*value).to_owned())).collect(),
+        optional: new.iter().filter(|(name, _)| name.ends_with('?')).map(|(name, _)| plain(name)).collect(),
+    }
+}
+
 fn set(object: &str, new: &[(&str, &str)]) -> Order {
-    Order::Set { object: object.to_owned(), values: values(new) }
+    Order::Set { objects: vec![edit(object, new)], allow_partial: false }
 }
 
 fn add(table: &str, new: &[(&str, &str)]) -> Order {
-    Order::Add { table: table.to_owned(), values: values(new) }
+    Order::Add { objects: vec![edit(table, new)], allow_partial: false }
 }
 
 fn delete(path: &str) -> Order {
-    Order::Delete { paths: vec![path.to_owned()] }
+    Order::Delete { paths: vec![path.to_owned()], allow_partial: false }
 }
 
 /// What is said to each order: a refusal, or what would be sent and what it counts as.
@@ -187,7 +197,7 @@ fn looking() {
             Device.IP.Interface.1.Status is no object: its path ends in a dot
             Device.IP.Intrface. is not in the data model of this box's firmware; did you mean Device.IP.Interface.{i}.?
             ok: GetSupportedDM Device.Anything.{i}. [look]
-            Device.Anything is no object: its path ends in a dot
+            ok: GetSupportedDM Device.Anything [look]
         "#]],
     );
 }
@@ -213,6 +223,23 @@ fn changing() {
             add("Device.Time.Server.1.", &[]),
             add("Device.Time.Servers.", &[]),
             add("Device.IP.Interface.", &[]),
+            set("Device.IP.Interface.1.", &[("Enable?", "0")]),
+            set("Device.IP.Interface.1.", &[("Stats.Reset?", "0")]),
+            set("Device.IP.Interface.1.", &[("Stats.BytesSent", "0")]),
+            add("Device.Time.Server.", &[("SharedSecret?", "00ff")]),
+            Order::Set {
+                objects: vec![edit("Device.IP.Interface.1.", &[("Enable", "0")]), edit("Device.IP.Interface.2.", &[("Enabel", "0")])],
+                allow_partial: true,
+            },
+            Order::Set {
+                objects: vec![edit("Device.IP.Interface.1.", &[("Enable", "0")]), edit("Device.IP.Interface.2.", &[("Enable", "1")])],
+                allow_partial: true,
+            },
+            Order::Set {
+                objects: vec![Edit { optional: ["Enabel".to_owned()].into(), ..edit("Device.IP.Interface.1.", &[("Enable", "0")]) }],
+                allow_partial: false,
+            },
+            Order::Delete { paths: vec!["Device.Time.Server.1.".into(), "Device.Time.Server.2.".into()], allow_partial: true },
             delete("Device.Time.Server.1."),
             delete("Device.Time.Server.*."),
             delete("Device.Time.Server."),
@@ -238,6 +265,14 @@ fn changing() {
             Device.Time.Server.1. is no table of this box's firmware; did you mean Device.Time.Server.?
             Device.Time.Servers. is no table of this box's firmware; did you mean Device.Time.Server.?
             Device.IP.Interface. takes no rows from outside: the box makes them itself
+            ok: Set Device.IP.Interface.1. Enable?=0 [Disrupt]
+            Device.IP.Interface.{i}.Stats. has no parameter Reset; it has BytesSent
+            BytesSent of Device.IP.Interface.{i}.Stats. is read-only
+            ok: Add Device.Time.Server. SharedSecret?=*** [Disrupt]
+            Device.IP.Interface.{i}. has no parameter Enabel; did you mean Enable?
+            ok: Set Device.IP.Interface.1. Enable=0; Device.IP.Interface.2. Enable=1 (in part if need be) [Disrupt]
+            Enabel is optional in Device.IP.Interface.1. and has no value there: give it one
+            ok: Delete Device.Time.Server.1. Device.Time.Server.2. (in part if need be) [Disrupt]
             ok: Delete Device.Time.Server.1. [Disrupt]
             ok: Delete Device.Time.Server.*. [Disrupt]
             Device.Time.Server. is no row: its path ends in its number and a dot
@@ -253,7 +288,7 @@ fn bounds() {
     let paths = |n: usize| Order::Get { paths: vec!["Device.".to_owned(); n], max_depth: 0 };
     let args =
         |n: usize| Order::Operate { command: "Device.X()".to_owned(), args: (0..n).map(|i| (format!("a{i}"), String::new())).collect() };
-    let bytes = |n: usize| Order::Set { object: "Device.X.".to_owned(), values: values(&[("a", &"x".repeat(n - 1))]) };
+    let bytes = |n: usize| set("Device.X.", &[("a", &"x".repeat(n - 1))]);
     let verdict = |order: Order| match check(order, None) {
         Ok(_) => "ok\n".to_owned(),
         Err(BadOrder(text)) => format!("{text}\n"),

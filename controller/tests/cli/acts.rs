@@ -12,9 +12,11 @@ fn reading() {
             Device.IP.Interface.2.Stats.BytesReceived   1234567        bytes
             Device.IP.Interface.10.Stats.BytesReceived  5              bytes
 
-            NOT AVAILABLE                       WHY
-            Device.X_LINE3_Thermal.Temperature  7800 (vendor error): no sensor
-            --- Done ---
+            FAILED                              ERROR              WHY
+            Device.X_LINE3_Thermal.Temperature  7800 vendor error  no sensor
+            --- stderr ---
+            Get succeeded in part, see above (call 0123456789abcdef0123456789abcdef)
+            --- Partly ---
         "#]],
     );
     check(
@@ -33,20 +35,20 @@ fn writing() {
     check(
         "set os::00256D-77 Device.LocalAgent.Subscription.1. Enable=true --reason T-1",
         expect![[r#"
-        Device.LocalAgent.Subscription.1.Enable
-        --- stderr ---
-        Set succeeded in 1.2 s (call 0123456789abcdef0123456789abcdef)
-        --- Done ---
-    "#]],
+            Device.LocalAgent.Subscription.1.  Enable=true
+            --- stderr ---
+            Set succeeded in 1.2 s (call 0123456789abcdef0123456789abcdef)
+            --- Done ---
+        "#]],
     );
     check(
         "add os::00256D-77 Device.LocalAgent.Subscription. Alias=a --reason T-1",
         expect![[r#"
-        Device.LocalAgent.Subscription.4.
-        --- stderr ---
-        Add succeeded in 1.2 s (call 0123456789abcdef0123456789abcdef)
-        --- Done ---
-    "#]],
+            Device.LocalAgent.Subscription.4.  Alias=a ID=x
+            --- stderr ---
+            Add succeeded in 1.2 s (call 0123456789abcdef0123456789abcdef)
+            --- Done ---
+        "#]],
     );
     check(
         "del os::00256D-77 Device.LocalAgent.Subscription.1. --reason T-1",
@@ -61,6 +63,83 @@ fn writing() {
         expect![[r#"
         --- stderr ---
         line3: A is given twice
+        --- Usage ---
+    "#]],
+    );
+}
+
+#[test]
+fn writing_in_part() {
+    check(
+        "set os::00256D-77 Device.LocalAgent.Subscription.1. Enable=true TimeToLive?=-1 Device.LocalAgent.Subscription.9. Enable=true --partial --reason T-1",
+        expect![[r#"
+            Device.LocalAgent.Subscription.1.  Enable=true ReferenceList=Device.IP.Interface.*.Status
+
+            FAILED                                       ERROR                       WHY
+            Device.LocalAgent.Subscription.1.TimeToLive  7012 invalid value          TimeToLive takes 0 to 4294967295, not -1
+            Device.LocalAgent.Subscription.9.            7016 object does not exist  there is no row 9 in Device.LocalAgent.Subscription.
+            --- stderr ---
+            Set succeeded in part, see above (call 0123456789abcdef0123456789abcdef)
+            --- Partly ---
+        "#]],
+    );
+    check(
+        "set os::00256D-77 Device.LocalAgent.Subscription.1. NotifType=red --reason T-9",
+        expect![[r#"
+            FAILED                                      ERROR                           WHY
+            all of it                                   7021 required parameter failed  nothing was changed
+            Device.LocalAgent.Subscription.1.NotifType  7012 invalid value              NotifType takes one of ValueChange, Event, not [31mred
+            Device.LocalAgent.Subscription.[ID==5].     7008 invalid path syntax        ID is a string: compare it with text in double quotes
+            --- stderr ---
+            Set failed (call 0123456789abcdef0123456789abcdef)
+            text in a search stands in double quotes, and the shell takes those away unless the whole path stands in single quotes: 'Device.LocalAgent.Subscription.[ID=="5"].'
+            --- Ended ---
+        "#]],
+    );
+    check(
+        "del os::00256D-77 Device.LocalAgent.Subscription.[ID==\"gone\"]. --reason T-9",
+        expect![[r#"
+        Device.LocalAgent.Subscription.[ID=="gone"].: no such row
+        --- stderr ---
+        Delete succeeded in 1.2 s (call 0123456789abcdef0123456789abcdef)
+        --- Done ---
+    "#]],
+    );
+    check(
+        "set os::00256D-77 Device.LocalAgent.Subscription.1. NotifType=red --reason T-9 --json",
+        expect![[r#"
+        {"actor":"anna","box":"os::00256D-77","command":"Set","created":1795424395000,"ended":1795424400000,"id":"0123456789abcdef0123456789abcdef","order":{"args":{"Host":"192.0.2.1","Password":"hunter2"},"command":"Set","kind":"operate"},"reason":"T-1","result":{"faults":[{"code":7021,"meaning":"required parameter failed","path":"","text":"nothing was changed"},{"code":7012,"meaning":"invalid value","path":"Device.LocalAgent.Subscription.1.NotifType","text":"NotifType takes one of ValueChange, Event, not \u001b[31mred"},{"code":7008,"meaning":"invalid path syntax","path":"Device.LocalAgent.Subscription.[ID==5].","text":"ID is a string: compare it with text in double quotes"}],"kind":"refused"},"state":"failed","words":"7021 (required parameter failed): nothing was changed; and so on"}
+        --- Ended ---
+    "#]],
+    );
+}
+
+#[test]
+fn quotes_that_the_shell_took() {
+    check(
+        "get os::00256D-77 Device.IP.Interface.[Name==eth0].Status",
+        expect![[r#"
+        --- stderr ---
+        line3: 7008 (invalid path syntax): path "Device.IP.Interface.[Name==eth0].Status", column 28: expected text in double quotes, a number, true, false or a dateTime in UTC
+        text in a search stands in double quotes, and the shell takes those away unless the whole path stands in single quotes: 'Device.IP.Interface.[Name=="eth0"].Status'
+        --- Usage ---
+    "#]],
+    );
+    check(
+        "del os::00256D-77 Device.IP.Interface.[Name==eth0 --reason T-1",
+        expect![[r#"
+        --- stderr ---
+        line3: 7008 (invalid path syntax): path "Device.IP.Interface.[Name==eth0", column 28: expected text in double quotes, a number, true, false or a dateTime in UTC
+        text in a search stands in double quotes, and the shell takes those away unless the whole path stands in single quotes: e.g. 'Device.IP.Interface.[Name=="eth0"].Status'
+        --- Usage ---
+    "#]],
+    );
+    check(
+        "run os::00256D-77 Device.IP.Interface.[Name==eth0].Reset() --reason T-1",
+        expect![[r#"
+        --- stderr ---
+        line3: 7008 (invalid path syntax): path "Device.IP.Interface.[Name==eth0].Reset()", column 28: expected text in double quotes, a number, true, false or a dateTime in UTC
+        text in a search stands in double quotes, and the shell takes those away unless the whole path stands in single quotes: 'Device.IP.Interface.[Name=="eth0"].Reset()'
         --- Usage ---
     "#]],
     );

@@ -131,7 +131,7 @@ fn what_a_box_can_do() {
                 Temperature  decimal  -40..150 °C  Inside.
 
             Device.IP.Diagnostics.IPPing()
-              command, effect Read (it looks and measures), at most 60 s
+              command, asynchronous, effect Read (it looks and measures), at most 60 s
               Sends ICMP echoes.
               in   Host *                       string                        length ..256        Whom.
               in   NumberOfRepetitions          unsignedInt                   1..100 default "3"  How many.
@@ -143,7 +143,7 @@ fn what_a_box_can_do() {
               out  Hop.{i}.Time                 unsignedInt                   µs                  How long.
 
             Device.Reboot()
-              command, effect Disrupt (the viewer notices)
+              command, asynchronous, effect Disrupt (the viewer notices)
 
             Device.Boot!
               event
@@ -157,7 +157,7 @@ fn what_a_box_can_do() {
         expect![[r#"
 
             Device.IP.Diagnostics.IPPing()
-              command, effect Read (it looks and measures), at most 60 s
+              command, asynchronous, effect Read (it looks and measures), at most 60 s
               Sends ICMP echoes.
               in   Host *                       string                        length ..256        Whom.
               in   NumberOfRepetitions          unsignedInt                   1..100 default "3"  How many.
@@ -184,9 +184,10 @@ fn what_a_box_can_do() {
     check(
         "supported os::00256D-77 Nothing",
         expect![[r#"
-        nothing of that is in the catalogue of this box
-        --- Done ---
-    "#]],
+            --- stderr ---
+            nothing of that is in the catalogue of this box; without a path `line3 supported` shows all that is
+            --- NotFound ---
+        "#]],
     );
 }
 
@@ -195,11 +196,10 @@ fn names_that_are_wrong() {
     check(
         "show os::00256D-78",
         expect![[r#"
-        --- stderr ---
-        line3: there is no box os::00256D-78
-        did you mean os::00256D-77 or os::00256D-88 or os::00256D-66?
-        --- NotFound ---
-    "#]],
+            --- stderr ---
+            line3: there is no box os::00256D-78
+            --- NotFound ---
+        "#]],
     );
     check(
         "show 7",
@@ -212,19 +212,17 @@ fn names_that_are_wrong() {
     check(
         "get os::00256D-7 Device.",
         expect![[r#"
-        --- stderr ---
-        line3: there is no box os::00256D-7
-        did you mean os::00256D-77 or os::00256D-66 or os::00256D-88?
-        --- NotFound ---
-    "#]],
+            --- stderr ---
+            line3: there is no box os::00256D-7
+            --- NotFound ---
+        "#]],
     );
     check(
         "label nobody-at-all a=b --reason T",
         expect![[r#"
-        --- stderr ---
-        line3: there is no box nobody-at-all
-        `line3 boxes` lists those there are
-        --- NotFound ---
-    "#]],
+            --- stderr ---
+            line3: there is no box nobody-at-all
+            --- NotFound ---
+        "#]],
     );
 }

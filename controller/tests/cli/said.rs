@@ -122,6 +122,38 @@ pub(crate) fn failed() -> Value {
     view
 }
 
+fn wrong(path: &str, code: u32, meaning: &str, text: &str) -> Value {
+    json!({ "path": path, "code": code, "meaning": meaning, "text": text })
+}
+
+/// One row was changed without an optional parameter, one was not.
+fn set_in_part() -> Value {
+    let mut view = ended(
+        "Set",
+        json!({ "kind": "changed", "changes": [
+            { "requested": "Device.LocalAgent.Subscription.1.",
+              "done": [{ "path": "Device.LocalAgent.Subscription.1.", "values": { "Enable": "true", "ReferenceList": "Device.IP.Interface.*.Status" } }],
+              "faults": [wrong("Device.LocalAgent.Subscription.1.TimeToLive", 7012, "invalid value", "TimeToLive takes 0 to 4294967295, not -1")] },
+            { "requested": "Device.LocalAgent.Subscription.9.",
+              "faults": [wrong("Device.LocalAgent.Subscription.9.", 7016, "object does not exist", "there is no row 9 in Device.LocalAgent.Subscription.")] },
+        ] }),
+    );
+    view["words"] = "not all of it: 7012 (invalid value): TimeToLive takes 0 to 4294967295, not -1 (and 1 more)".into();
+    view
+}
+
+/// The box refused the whole.
+fn set_refused() -> Value {
+    let mut view = call("Set", "failed", "7021 (required parameter failed): nothing was changed; and so on");
+    view["ended"] = NOW.into();
+    view["result"] = json!({ "kind": "refused", "faults": [
+        wrong("", 7021, "required parameter failed", "nothing was changed"),
+        wrong("Device.LocalAgent.Subscription.1.NotifType", 7012, "invalid value", "NotifType takes one of ValueChange, Event, not \u{1b}[31mred"),
+        wrong("Device.LocalAgent.Subscription.[ID==5].", 7008, "invalid path syntax", "ID is a string: compare it with text in double quotes"),
+    ] });
+    view
+}
+
 /// What becomes of a request for a call.
 pub(crate) fn made(request: &Value) -> (u16, String) {
     let trouble = |status: u16, error: &str, message: &str| (status, json!({ "error": error, "message": message }).to_string());
@@ -143,14 +175,27 @@ pub(crate) fn made(request: &Value) -> (u16, String) {
             json!({ "kind": "values",
                 "values": { "Device.IP.Interface.10.Stats.BytesReceived": "5", "Device.IP.Interface.2.Stats.BytesReceived": "1234567",
                             "Device.DeviceInfo.FriendlyName": "\u{1b}]0;owned\u{7}Salon" },
-                "faults": { "Device.X_LINE3_Thermal.Temperature": "7800 (vendor error): no sensor" } }),
+                "faults": [wrong("Device.X_LINE3_Thermal.Temperature", 7800, "vendor error", "no sensor")] }),
         ),
         Some("getInstances") => ended(
             "GetInstances",
             json!({ "kind": "instances", "instances": { "Device.IP.Interface.10.": { "Name": "wlan0" }, "Device.IP.Interface.2.": { "Name": "eth0" } } }),
         ),
-        Some("set") => ended("Set", json!({ "kind": "changed", "paths": ["Device.LocalAgent.Subscription.1.Enable"] })),
-        Some("add") => ended("Add", json!({ "kind": "changed", "paths": ["Device.LocalAgent.Subscription.4."] })),
+        Some("set") if order["allowPartial"] == true => set_in_part(),
+        Some("set") if request["reason"] == "T-9" => set_refused(),
+        Some("set") => ended(
+            "Set",
+            json!({ "kind": "changed", "changes": [{ "requested": "Device.LocalAgent.Subscription.1.",
+                "done": [{ "path": "Device.LocalAgent.Subscription.1.", "values": { "Enable": "true" } }] }] }),
+        ),
+        Some("add") => ended(
+            "Add",
+            json!({ "kind": "changed", "changes": [{ "requested": "Device.LocalAgent.Subscription.",
+                "done": [{ "path": "Device.LocalAgent.Subscription.4.", "values": { "Alias": "a", "ID": "x" } }] }] }),
+        ),
+        Some("delete") if request["reason"] == "T-9" => {
+            ended("Delete", json!({ "kind": "changed", "changes": [{ "requested": "Device.LocalAgent.Subscription.[ID==\"gone\"]." }] }))
+        }
         Some("delete") => return trouble(403, "denied", "repair may not do this: Disrupt takes the role lead or above"),
         _ if order["command"] == "Device.Reboot()" => {
             let mut view = call("Device.Reboot()", "refused", "7006 (permission denied): not now");

@@ -250,7 +250,11 @@ impl Station {
     fn carry_out(&mut self, now: Now, net: &mut SimNet) {
         while let Some(output) = self.agent.as_mut().and_then(Machine::poll) {
             match output {
-                Output::Publish(token, publication) => {
+                // The net subscribes by its own settings and greets like anything else: its first message after a connection may be
+                // an older one, which must harm nobody.
+                Output::Configure(_) => {}
+                Output::Reconnect => {}
+                Output::Greet(token, publication) | Output::Publish(token, publication) => {
                     if matches!(Topic::parse(&publication.topic), Some(Topic::Telemetry(_))) {
                         let reports = decode(&self.id, &publication.payload).unwrap();
                         self.reports.insert(token, reports.into_iter().map(|report| (report.run_id, report.sequence)).collect());

@@ -283,7 +283,9 @@ pub(crate) fn value(view: &CallView, path: &str) -> String {
 /// One output of a command.
 pub(crate) fn output(view: &CallView, name: &str) -> String {
     match &view.result {
-        Some(Outcome::Outputs { outputs }) => outputs.values().next().and_then(|outputs| outputs.get(name)).cloned().unwrap_or_default(),
+        Some(Outcome::Outputs { outputs, .. }) => {
+            outputs.values().next().and_then(|outputs| outputs.get(name)).cloned().unwrap_or_default()
+        }
         other => panic!("{other:?}: {}", view.words),
     }
 }

@@ -68,6 +68,8 @@ pub enum Input {
     Done(Reply),
     /// No answer to this question is wanted any more.
     Forget(Tag),
+    /// No answer to the oldest question of this tag is wanted any more.
+    ForgetOldest(Tag),
     /// Whether others can be reached. While they cannot, no question is sent, first or again: it is when they can again. It begins
     /// with yes.
     Reachable(bool),
@@ -80,6 +82,13 @@ pub enum Input {
 pub enum Output {
     /// Carry this to the link.
     Publish(Publication),
+    /// An answer to somebody who named no Response Topic: carry it to where `to` is known to listen. It has no topic yet.
+    Unaddressed {
+        /// Whom it is for.
+        to: EndpointId,
+        /// The answer.
+        publication: Publication,
+    },
     /// Somebody asks. Answer by [`Input::Answer`].
     Asked {
         /// Who.

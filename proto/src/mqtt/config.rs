@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::backoff::Backoff;
 use crate::link::Publication;
 
-/// What a link needs to know. [`MqttConfig::new`] gives the defaults for a box; the controller raises the bounds.
+/// What a link needs to know. [`MqttConfig::new`] gives the defaults for a box; the controller raises the bounds. What is also in
+/// [`ClientSettings`](crate::link::ClientSettings) counts until [`configure`](crate::Link::configure) is first called.
 #[derive(Clone)]
 pub struct MqttConfig {
     /// The broker: a DNS name or an IP address without brackets, and a port.
@@ -20,6 +21,8 @@ pub struct MqttConfig {
     pub username: Option<String>,
     /// The MQTT password.
     pub password: Option<String>,
+    /// Whether the broker forgets the session of an earlier connection. Default no.
+    pub clean_start: bool,
     /// How long the line may be quiet before the link pings; whole seconds. A Server Keep Alive from the broker overrides it.
     /// A dead peer is noticed after two and a half of these. Default 300 s: a shorter one costs a fleet more than its telemetry.
     pub keep_alive: Duration,
@@ -35,8 +38,10 @@ pub struct MqttConfig {
     pub request_response_information: bool,
     /// User Properties of CONNECT, e.g. `usp-endpoint-id` (TR-369 R-MQTT.13).
     pub user_properties: Vec<(String, String)>,
-    /// What the broker publishes when this client vanishes, at once. The link adds the User Property `line3-conn`.
+    /// What the broker publishes when this client vanishes. The link adds the User Property `line3-conn`.
     pub will: Option<Publication>,
+    /// How long the broker waits before it publishes the Will; whole seconds. Default 0: at once.
+    pub will_delay: Duration,
     /// The name of this run of the process. Connection n carries `line3-conn=<will_run>.<n>` in its Will, so that a Will that
     /// comes late is not taken for the end of a newer connection.
     pub will_run: String,
@@ -69,6 +74,7 @@ impl MqttConfig {
             client_id: client_id.into(),
             username: None,
             password: None,
+            clean_start: false,
             keep_alive: Duration::from_secs(300),
             session_expiry: Duration::from_secs(3600),
             max_packet_size: (1024 + 64) * 1024,
@@ -77,6 +83,7 @@ impl MqttConfig {
             request_response_information: true,
             user_properties: Vec::new(),
             will: None,
+            will_delay: Duration::ZERO,
             will_run: String::new(),
             manual_acks: false,
             backoff: Backoff::CONNECT,

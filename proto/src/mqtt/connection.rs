@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::options::{blank_options, properties, received, wire_qos};
 use super::outbox::{Entry, Outbox, Seq};
+use super::subscriptions::is_topic;
 use super::{MqttConfig, Ready};
 use crate::link::{LinkEvent, QoS, Receipt, Session};
 
@@ -23,6 +24,18 @@ const SPARE_REQUESTS: usize = 8;
 
 /// A poll of the event loop that owns it, so that it goes on where it was when [`next`](crate::Link::next) is cancelled.
 type Polling = Pin<Box<dyn Future<Output = (Box<EventLoop>, Result<Event, ConnectionError>)> + Send>>;
+
+/// How long DISCONNECT may take to be written.
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The end that this side has decided on: DISCONNECT is being written.
+pub(super) struct Leaving {
+    /// Why, to be read after `broker host:port`.
+    pub(super) reason: String,
+    /// Whether the next try is to come at once.
+    pub(super) at_once: bool,
+    by: Instant,
+}
 
 /// A change of the subscriptions.
 #[derive(Clone, Debug)]
@@ -36,6 +49,7 @@ pub(super) struct Connection {
     client: AsyncClient,
     polling: Polling,
     session: Session,
+    leaving: Option<Leaving>,
     /// CONNACK has come.
     acknowledged: bool,
     /// Every subscription has been answered, publications may go.
@@ -82,6 +96,7 @@ impl Connection {
             client,
             polling: poll_once(Box::new(eventloop)),
             session: Session { connection: number, ..Session::default() },
+            leaving: None,
             acknowledged: false,
             up: false,
             window,
@@ -118,8 +133,9 @@ impl Connection {
         self.acks.is_empty() && self.acks_handed == 0
     }
 
-    pub(super) fn assigned_client_id(&self) -> Option<&str> {
-        self.session.assigned_client_id.as_deref()
+    /// What CONNACK has told.
+    pub(super) const fn session(&self) -> &Session {
+        &self.session
     }
 
     /// The next thing that rumqttc does. Cancel-safe: the poll under way is kept in `self`.
@@ -146,9 +162,23 @@ impl Connection {
         self.client.try_disconnect_now().is_ok()
     }
 
+    /// Ends this connection by DISCONNECT. Nothing else is sent any more, and what still comes is not looked at.
+    pub(super) fn leave(&mut self, reason: &str, at_once: bool) {
+        if self.leaving.is_none() {
+            // Where rumqttc has no room for it the connection is cut when the time is up.
+            self.disconnect();
+            self.leaving = Some(Leaving { reason: reason.to_owned(), at_once, by: Instant::now() + GOODBYE });
+        }
+    }
+
+    /// Why this side ends the connection, if it does.
+    pub(super) const fn leaving(&self) -> Option<&Leaving> {
+        self.leaving.as_ref()
+    }
+
     /// Gives rumqttc what it has room for.
     pub(super) fn pump(&mut self, outbox: &mut Outbox, ready: &mut VecDeque<Ready>) {
-        if !self.acknowledged {
+        if !self.acknowledged || self.leaving.is_some() {
             return;
         }
         while let Some(change) = self.changes.front().cloned() {
@@ -227,6 +257,9 @@ impl Connection {
     /// # Errors
     /// The broker breaks the rules: the connection has to end.
     pub(super) fn handle(&mut self, event: Event, outbox: &mut Outbox, ready: &mut VecDeque<Ready>) -> Result<(), String> {
+        if self.leaving.is_some() {
+            return Ok(());
+        }
         match event {
             Event::Incoming(packet) => {
                 self.last_heard = Instant::now();
@@ -260,7 +293,11 @@ impl Connection {
 
     /// The news that the link is up, once.
     pub(super) fn rise(&mut self) -> Option<Session> {
-        if self.up || !self.acknowledged || !(self.changes.is_empty() && self.asked.is_empty() && self.subscribing.is_empty()) {
+        if self.up
+            || !self.acknowledged
+            || self.leaving.is_some()
+            || !(self.changes.is_empty() && self.asked.is_empty() && self.subscribing.is_empty())
+        {
             return None;
         }
         self.up = true;
@@ -277,7 +314,7 @@ impl Connection {
         self.takes_retained = told.retain_available != Some(0);
         self.session.server_keep_alive = told.server_keep_alive.map(|secs| Duration::from_secs(secs.into()));
         self.keep_alive = self.session.server_keep_alive.unwrap_or(self.keep_alive);
-        self.session.response_information = told.response_information;
+        self.session.response_information = told.response_information.filter(|topic| is_topic(topic));
         self.session.assigned_client_id = told.assigned_client_identifier;
         self.session.user_properties = told.user_properties;
     }
@@ -285,10 +322,15 @@ impl Connection {
     fn on_suback(&mut self, suback: SubAck, ready: &mut VecDeque<Ready>) {
         self.last_progress = Instant::now();
         let filters = self.subscribing.remove(&suback.pkid).unwrap_or_default();
-        for (filter, code) in filters.into_iter().zip(suback.return_codes) {
-            if !matches!(code, SubscribeReasonCode::Success(_)) {
-                let reason = format!("{code:?}");
-                ready.push_back(LinkEvent::NotSubscribed { filter, reason }.into());
+        let mut codes = suback.return_codes.into_iter();
+        for filter in filters {
+            match codes.next() {
+                Some(SubscribeReasonCode::Success(_)) if self.up => ready.push_back(LinkEvent::Subscribed(filter).into()),
+                Some(SubscribeReasonCode::Success(_)) => self.session.subscribed.push(filter),
+                code => {
+                    let reason = code.map_or_else(|| "the broker said nothing of it".to_owned(), |code| format!("{code:?}"));
+                    ready.push_back(LinkEvent::NotSubscribed { filter, reason }.into());
+                }
             }
         }
     }
@@ -345,12 +387,16 @@ impl Connection {
 
     /// When to ask for a [`verdict`](Self::verdict).
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.silence().into_iter().chain(self.stuck()).min()
+        let leaving = self.leaving.as_ref().map(|leaving| leaving.by);
+        leaving.or_else(|| self.silence().into_iter().chain(self.stuck()).min())
     }
 
     /// Why this connection has to be given up, if it has to.
     pub(super) fn verdict(&self) -> Option<String> {
         let now = Instant::now();
+        if let Some(leaving) = &self.leaving {
+            return (leaving.by <= now).then(|| leaving.reason.clone());
+        }
         if self.silence().is_some_and(|at| at <= now) {
             return Some("has not been heard for two and a half keep-alive times: the line is dead".to_owned());
         }

@@ -22,7 +22,7 @@ const BATCH: usize = 16;
 pub(super) fn blank_options(config: &MqttConfig, client_id: &str, number: u32) -> MqttOptions {
     let (host, port) = (config.broker.0.clone(), config.broker.1);
     let mut options = MqttOptions::new(client_id, (host.clone(), port));
-    options.set_clean_start(false);
+    options.set_clean_start(config.clean_start);
     options.set_session_expiry_interval(Some(whole_seconds(config.session_expiry)));
     // Trap 13: the ping goes out on time whatever else is sent, so a short keep-alive is dear.
     options.set_keep_alive(u16::try_from(whole_seconds(config.keep_alive)).unwrap_or(u16::MAX));
@@ -60,16 +60,16 @@ pub(super) fn blank_options(config: &MqttConfig, client_id: &str, number: u32) -
         (None, None) => &mut options,
     };
     if let Some(will) = &config.will {
-        options.set_last_will(last_will(will, &format!("{}.{number}", config.will_run)));
+        options.set_last_will(last_will(will, config.will_delay, &format!("{}.{number}", config.will_run)));
     }
     let blank = Blank { client_id: client_id.to_owned(), in_flight: config.in_flight.max(1) };
     options.set_session_store(blank);
     options
 }
 
-fn last_will(will: &Publication, connection: &str) -> LastWill {
+fn last_will(will: &Publication, delay: Duration, connection: &str) -> LastWill {
     let mut told = LastWillProperties {
-        delay_interval: None,
+        delay_interval: Some(whole_seconds(delay)).filter(|secs| *secs > 0),
         payload_format_indicator: None,
         message_expiry_interval: will.expiry.map(whole_seconds),
         content_type: will.content_type.clone(),

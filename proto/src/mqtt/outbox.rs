@@ -11,6 +11,9 @@ use crate::link::{Publication, Token};
 /// The place of a publication in the outbox. Never used twice.
 pub(super) type Seq = u64;
 
+/// Where ordinary places begin. Those below are for greetings, which go before everything else.
+const ORDINARY: Seq = 1 << 32;
+
 /// A publication and what is needed to send it, again if it must be.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -29,6 +32,7 @@ pub(super) struct Entry {
 pub(super) struct Outbox {
     entries: BTreeMap<Seq, Entry>,
     next: Seq,
+    next_greeting: Seq,
     cursor: Seq,
     bytes: usize,
     max_entries: usize,
@@ -40,7 +44,7 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Holds at most so many publications and so many bytes of packets; what is more is not taken.
     pub(super) const fn new(max_entries: usize, max_bytes: usize) -> Self {
-        Self { entries: BTreeMap::new(), next: 0, cursor: 0, bytes: 0, max_entries, max_bytes, earliest: None }
+        Self { entries: BTreeMap::new(), next: ORDINARY, next_greeting: 0, cursor: 0, bytes: 0, max_entries, max_bytes, earliest: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -53,12 +57,28 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, entry: Entry) {
+        let seq = self.next;
+        self.next += 1;
+        self.insert(seq, entry);
+    }
+
+    /// Takes what this connection is to send first; the next connection forgets it. Once something else has been given to the
+    /// connection it is an entry like any other.
+    pub(super) fn greet(&mut self, entry: Entry) {
+        if self.cursor >= ORDINARY || self.next_greeting >= ORDINARY {
+            return self.push(entry);
+        }
+        let seq = self.next_greeting;
+        self.next_greeting += 1;
+        self.insert(seq, entry);
+    }
+
+    fn insert(&mut self, seq: Seq, entry: Entry) {
         if let Some(deadline) = entry.deadline {
             self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         }
         self.bytes = self.bytes.saturating_add(entry.size);
-        self.entries.insert(self.next, entry);
-        self.next += 1;
+        self.entries.insert(seq, entry);
     }
 
     /// The next one that this connection has not been given.
@@ -71,9 +91,12 @@ impl Outbox {
         self.cursor = seq + 1;
     }
 
-    /// The connection is gone: everything that is left is to be sent (again), in the old order.
+    /// The connection is gone: everything that is left is to be sent (again), in the old order, greetings excepted.
     pub(super) fn rewind(&mut self) {
         self.cursor = 0;
+        while let Some((&seq, _)) = self.entries.range(..ORDINARY).next() {
+            self.remove(seq);
+        }
         self.note_earliest();
     }
 
@@ -133,10 +156,25 @@ mod tests {
             outbox.push(entry(token, 1, None));
         }
         assert_eq!(hand_out(&mut outbox), [7, 8, 9]);
-        assert_eq!(outbox.remove(1), Some(8));
-        assert_eq!(outbox.remove(1), None);
+        assert_eq!(outbox.remove(ORDINARY + 1), Some(8));
+        assert_eq!(outbox.remove(ORDINARY + 1), None);
         outbox.rewind();
         assert_eq!(hand_out(&mut outbox), [7, 9]);
+    }
+
+    #[test]
+    fn a_greeting_goes_first_and_only_once() {
+        let mut outbox = Outbox::new(1, 100);
+        outbox.push(entry(7, 60, None));
+        outbox.greet(entry(1, 60, None));
+        outbox.greet(entry(2, 60, None));
+        assert_eq!(hand_out(&mut outbox), [1, 2, 7]);
+        // Too late to be the first.
+        outbox.greet(entry(3, 60, None));
+        assert_eq!(hand_out(&mut outbox), [3]);
+        outbox.rewind();
+        assert_eq!(hand_out(&mut outbox), [7, 3]);
+        assert_eq!(outbox.bytes, 120);
     }
 
     #[test]
@@ -148,7 +186,7 @@ mod tests {
         assert!(!outbox.has_room(41) && outbox.has_room(40));
         outbox.push(entry(2, 10, None));
         assert!(!outbox.has_room(1));
-        outbox.remove(0);
+        outbox.remove(ORDINARY);
         assert!(outbox.has_room(90) && !outbox.has_room(91));
     }
 
@@ -157,7 +195,7 @@ mod tests {
         let (now, mut outbox) = (Instant::now(), Outbox::new(9, 900));
         let later = now + Duration::from_secs(5);
         outbox.push(entry(1, 1, Some(now)));
-        outbox.handed(0);
+        outbox.handed(ORDINARY);
         outbox.push(entry(2, 1, Some(now)));
         outbox.push(entry(3, 1, Some(later)));
         assert_eq!(outbox.expire(now), [2]);

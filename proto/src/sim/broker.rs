@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::filter::Filter;
 use super::wire::{Down, Up, expires, with_remaining};
 use super::{Counts, NetConfig, Role};
+use crate::filter::Filter;
 use crate::machine::Mono;
 use crate::{Publication, QoS, Topic};
 

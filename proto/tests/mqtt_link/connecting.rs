@@ -80,6 +80,8 @@ async fn subscriptions_change_on_a_live_link() {
     });
     assert_eq!(peer.grant().await, ["b"]);
     assert!(matches!(peer.read().await, Packet::Unsubscribe(unsubscribe) if unsubscribe.filters == ["a"]));
+    assert_eq!(driver.event().await, LinkEvent::Unsubscribed("a".to_owned()));
+    assert_eq!(driver.event().await, LinkEvent::Subscribed("b".to_owned()));
     drop(peer);
     driver.down().await;
     let mut peer = broker.accept().await;

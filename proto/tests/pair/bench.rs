@@ -144,6 +144,9 @@ impl Pair {
             }
             Output::Connected { from, connection, topic } => self.say(&format!("{who}: {from} is there {connection:?} {topic:?}")),
             Output::Disconnected { from, connection, reason } => self.say(&format!("{who}: {from} goes {connection:?} {reason}")),
+            Output::Unaddressed { to, .. } => {
+                self.say(&format!("{who} ignores on : {to} named no Response Topic, so it gets no answer"));
+            }
             Output::Ignored { topic, why } => self.say(&format!("{who} ignores on {topic}: {why}")),
         }
     }

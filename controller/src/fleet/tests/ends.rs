@@ -93,7 +93,7 @@ fn looks_succeed_and_fail() {
     expect![[r#"
         a sent
         > os::00005E-A Get Device.X
-        a succeeded Values { values: {"Device.X": "v[2J"}, faults: {} }
+        a succeeded Values { values: {"Device.X": "v[2J"}, faults: [] }
         b sent
         > os::00005E-A Get Device.X
         b refused 7026 (path is not in the supported data model): nothing
@@ -102,7 +102,7 @@ fn looks_succeed_and_fail() {
         c failed 7003 (internal error): broken
         d sent
         > os::00005E-A Get Device.X
-        d refused 7026 (path is not in the supported data model): none
+        d refused Values { values: {}, faults: [Wrong { path: "Device.X", code: 7026, meaning: "path is not in the supported data model", text: "none" }] } 7026 (path is not in the supported data model): none
         e sent
         > os::00005E-A Get Device.X
         e failed 7003 (internal error): the box answered something that was not asked
@@ -130,15 +130,15 @@ fn commands_end_now_or_later() {
     expect![[r#"
         sync sent
         > os::00005E-A Operate Device.Ping() X_LINE3_Actor=ann X_LINE3_CallId=sync X_LINE3_Deadline=60000 X_LINE3_Reason=T-1
-        sync succeeded Outputs { outputs: {"Device.Ping()": {"Avg": "3"}} }
+        sync succeeded Outputs { outputs: {"Device.Ping()": {"Avg": "3"}}, faults: [] }
         async sent
         > os::00005E-A Operate Device.Ping() X_LINE3_Actor=ann X_LINE3_CallId=async X_LINE3_Deadline=60000 X_LINE3_Reason=T-1
         async accepted
         async running 1 of 3
-        async succeeded Outputs { outputs: {"Device.Ping()": {"Avg": "4"}} }
+        async succeeded Outputs { outputs: {"Device.Ping()": {"Avg": "4"}}, faults: [] }
         early sent
         > os::00005E-A Operate Device.Ping() X_LINE3_Actor=ann X_LINE3_CallId=early X_LINE3_Deadline=60000 X_LINE3_Reason=T-1
-        early succeeded Outputs { outputs: {"Device.Ping()": {"Avg": "5"}} }
+        early succeeded Outputs { outputs: {"Device.Ping()": {"Avg": "5"}}, faults: [] }
         none sent
         > os::00005E-A Operate Device.Ping() X_LINE3_Actor=ann X_LINE3_CallId=none X_LINE3_Deadline=60000 X_LINE3_Reason=T-1
         none refused the path matches no command of the box: nothing was run
@@ -164,7 +164,7 @@ fn a_path_that_matches_several_ends_when_all_have() {
         several accepted
         > os::00005E-A Operate Device.LocalAgent.Request.1.Cancel()
         > os::00005E-A Operate Device.LocalAgent.Request.3.Cancel()
-        several cancelled Outputs { outputs: {"Device.P.2.Ping()": {"Avg": "2"}} } Device.P.1.Ping(): 7023 (command cancelled): words; Device.P.3.Ping(): 7023 (command cancelled): words
+        several cancelled Outputs { outputs: {"Device.P.2.Ping()": {"Avg": "2"}}, faults: [Wrong { path: "Device.P.1.Ping()", code: 7023, meaning: "command cancelled", text: "words" }, Wrong { path: "Device.P.3.Ping()", code: 7023, meaning: "command cancelled", text: "words" }] } Device.P.1.Ping(): 7023 (command cancelled): words; Device.P.3.Ping(): 7023 (command cancelled): words
     "#]].assert_eq(&bench.said());
 }
 

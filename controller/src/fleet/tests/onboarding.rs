@@ -73,9 +73,9 @@ fn a_new_box_is_learnt_and_made_to_tell() {
         bench.answer("A", Ok(added()));
     }
     expect![[r#"
-        f893a2eefb32555e71c18690ee42c90b succeeded Changed { paths: ["Device.LocalAgent.Subscription.1."] }
-        71bb54d8d101b5b9c34d0bff90150280 succeeded Changed { paths: ["Device.LocalAgent.Subscription.1."] }
-        e099ec6cd7363ca585e7bb0f12278575 succeeded Changed { paths: ["Device.LocalAgent.Subscription.1."] }
+        f893a2eefb32555e71c18690ee42c90b succeeded Changed { changes: [Change { requested: "", done: [Done { path: "Device.LocalAgent.Subscription.1.", values: {} }], faults: [] }] }
+        71bb54d8d101b5b9c34d0bff90150280 succeeded Changed { changes: [Change { requested: "", done: [Done { path: "Device.LocalAgent.Subscription.1.", values: {} }], faults: [] }] }
+        e099ec6cd7363ca585e7bb0f12278575 succeeded Changed { changes: [Change { requested: "", done: [Done { path: "Device.LocalAgent.Subscription.1.", values: {} }], faults: [] }] }
         os::00005E-A is ready
         call sent
         > os::00005E-A Operate Device.Ping() X_LINE3_Actor=ann X_LINE3_CallId=call X_LINE3_Deadline=60000 X_LINE3_Reason=T-1

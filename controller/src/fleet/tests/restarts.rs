@@ -41,7 +41,7 @@ fn what_only_looks_is_lost_and_what_acts_is_asked_for() {
     bench.complete("A", "repair", "Device.Repair()", Ok(&[("Done", "1")]));
     expect![[r#"
         repair accepted
-        repair succeeded Outputs { outputs: {"Device.Repair()": {"Done": "1"}} }
+        repair succeeded Outputs { outputs: {"Device.Repair()": {"Done": "1"}}, faults: [] }
     "#]]
     .assert_eq(&bench.said());
 }
@@ -101,7 +101,7 @@ fn a_command_sent_and_not_answered_before_the_restart() {
     bench.output("A", "Device.Repair()", &[("Done", "1")]);
     expect![[r#"
         repair accepted
-        repair succeeded Outputs { outputs: {"Device.Repair()": {"Done": "1"}} }
+        repair succeeded Outputs { outputs: {"Device.Repair()": {"Done": "1"}}, faults: [] }
     "#]]
     .assert_eq(&bench.said());
 }
@@ -117,7 +117,7 @@ fn a_reboot_ends_by_the_boot() {
         reboot sent
         > os::00005E-A Operate Device.Reboot() X_LINE3_Actor=ann X_LINE3_CallId=reboot X_LINE3_Deadline=60000 X_LINE3_Reason=T-1
         reboot running the box restarts; the call ends when it is back
-        reboot succeeded Outputs { outputs: {"Device.Reboot()": {"CommandKey": "reboot", "X_LINE3_BootID": "b2", "X_LINE3_RebootMode": "system"}} }
+        reboot succeeded Outputs { outputs: {"Device.Reboot()": {"CommandKey": "reboot", "X_LINE3_BootID": "b2", "X_LINE3_RebootMode": "system"}}, faults: [] }
         os::00005E-A online run r1, catalogue known
     "#]].assert_eq(&bench.said());
     // Before the answer to the Operate; later the answer comes.
@@ -127,7 +127,7 @@ fn a_reboot_ends_by_the_boot() {
     expect![[r#"
         early sent
         > os::00005E-A Operate Device.Reboot() X_LINE3_Actor=ann X_LINE3_CallId=early X_LINE3_Deadline=60000 X_LINE3_Reason=T-1
-        early succeeded Outputs { outputs: {"Device.Reboot()": {"CommandKey": "early", "X_LINE3_BootID": "b3", "X_LINE3_RebootMode": "system"}} }
+        early succeeded Outputs { outputs: {"Device.Reboot()": {"CommandKey": "early", "X_LINE3_BootID": "b3", "X_LINE3_RebootMode": "system"}}, faults: [] }
         os::00005E-A online run r1, catalogue known
         log: ignored on usp/controller/self::line3/os::00005E-A/reply/one: an answer of os::00005E-A to "910a2dec89025cc1-3", which was not asked, or is over
     "#]].assert_eq(&bench.said());

@@ -2,16 +2,16 @@
 
 /// What a filter says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Filter<'a> {
+pub(crate) struct Filter<'a> {
     /// Each message goes to one member of the group only.
-    pub(super) shared: bool,
+    pub(crate) shared: bool,
     /// The part that is matched with topics.
-    pub(super) pattern: &'a str,
+    pub(crate) pattern: &'a str,
 }
 
 impl<'a> Filter<'a> {
     /// Reads a filter; the error is the broker's reason to refuse it.
-    pub(super) fn parse(filter: &'a str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(filter: &'a str) -> Result<Self, &'static str> {
         let (shared, pattern) = match filter.strip_prefix("$share/") {
             None => (false, filter),
             Some(rest) => match rest.split_once('/') {
@@ -29,13 +29,20 @@ impl<'a> Filter<'a> {
         if pattern.is_empty() { Err("Topic Filter invalid: empty") } else { Ok(Self { shared, pattern }) }
     }
 
+    /// Whether whoever has subscribed this also gets all that comes to the topic (or filter without `#`) `other`.
+    #[cfg(feature = "mqtt")]
+    pub(crate) fn covers(self, other: &str) -> bool {
+        !self.shared && self.matches(other)
+    }
+
     /// Whether it can match only the topic that is spelled the same.
-    pub(super) fn is_exact(self) -> bool {
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_exact(self) -> bool {
         !self.shared && !self.pattern.contains(['+', '#'])
     }
 
     /// Whether the topic is one of its.
-    pub(super) fn matches(self, topic: &str) -> bool {
+    pub(crate) fn matches(self, topic: &str) -> bool {
         if topic.starts_with('$') && self.pattern.starts_with(['+', '#']) {
             return false;
         }

@@ -1,0 +1,141 @@
+//! Set.
+
+use line3_proto::Fault;
+use line3_proto::endpoint::Refusal;
+use line3_proto::fault::code;
+use line3_proto::path::Path;
+use line3_proto::row::{self, Args};
+use line3_proto::usp::{
+    Set, SetResp, SetRespOperStatus, SetRespOperationFailure, SetRespOperationStatus, SetRespOperationSuccess, SetRespParameterError,
+    UpdateObject, UpdatedInstanceFailure, UpdatedInstanceResult, UpdatedObjectResult,
+};
+
+use super::{Denied, Editor, Granted, Target, Wish, grant, readable, refusal, settle};
+use crate::agent::get::within_bounds;
+use crate::agent::look::{Look, Place, is_object};
+use crate::agent::model::Source;
+use crate::settings::Settings;
+
+/// What of one object failed: where, and why.
+type Failures = Vec<(String, Denied)>;
+
+/// Does a Set on the draft. A search that matches several rows is done whole or not at all (R-SET.2a).
+pub(crate) fn set(look: &mut Look<'_>, draft: &mut Settings, request: &Set, editor: &Editor<'_>) -> Result<SetResp, Refusal> {
+    within_bounds(request.update_objs.len())?;
+    let mut results = Vec::new();
+    for object in &request.update_objs {
+        let oper_status = match update(look, draft, object, editor) {
+            Ok(updated_inst_results) => SetRespOperStatus::OperSuccess(SetRespOperationSuccess { updated_inst_results }),
+            Err(failures) if request.allow_partial => SetRespOperStatus::OperFailure(failure(failures)),
+            Err(failures) => return Err(blamed(failures)),
+        };
+        results.push(UpdatedObjectResult {
+            requested_path: object.obj_path.clone(),
+            oper_status: Some(SetRespOperationStatus { oper_status: Some(oper_status) }),
+        });
+    }
+    Ok(SetResp { updated_obj_results: results })
+}
+
+fn error((param, fault): (String, Fault)) -> SetRespParameterError {
+    SetRespParameterError { param, err_code: fault.code, err_msg: fault.text }
+}
+
+/// The first fault of all.
+fn first(failures: &Failures) -> Fault {
+    failures.first().map_or_else(|| Fault::new(code::NOT_UPDATED, "nothing was updated"), |(_, denied)| denied.fault.clone())
+}
+
+fn failure(failures: Failures) -> SetRespOperationFailure {
+    let Fault { code, text } = first(&failures);
+    let instance = |(affected_path, denied): (String, Denied)| UpdatedInstanceFailure {
+        affected_path,
+        param_errs: denied.params.into_iter().map(error).collect(),
+    };
+    SetRespOperationFailure { err_code: code, err_msg: text, updated_inst_failures: failures.into_iter().map(instance).collect() }
+}
+
+/// The refusal of the request: it blames the parameters, or else the object.
+fn blamed(failures: Failures) -> Refusal {
+    let fault = first(&failures);
+    let mut blamed = Vec::new();
+    for (path, denied) in failures {
+        if denied.params.is_empty() {
+            blamed.push((path.clone(), denied.fault));
+        }
+        blamed.extend(denied.params.into_iter().map(|(name, fault)| (format!("{path}{name}"), fault)));
+    }
+    refusal(&fault, blamed)
+}
+
+/// Updates all rows that an object's path matches, or none.
+fn update(
+    look: &mut Look<'_>,
+    draft: &mut Settings,
+    object: &UpdateObject,
+    editor: &Editor<'_>,
+) -> Result<Vec<UpdatedInstanceResult>, Failures> {
+    let at_path = |fault: Fault| vec![(object.obj_path.clone(), Denied::from(fault))];
+    let places = places(look, object).map_err(at_path)?;
+    let wishes: Vec<Wish<'_>> =
+        object.param_settings.iter().map(|s| Wish { name: &s.param, value: &s.value, required: s.required }).collect();
+    let (mut results, mut failures, mut undo) = (Vec::new(), Failures::new(), Vec::new());
+    for place in places {
+        if let Err(fault) = editor.count(wishes.len()) {
+            failures.push((place.path, fault.into()));
+            break;
+        }
+        match update_one(look, draft, &place, &wishes, editor) {
+            Ok((result, before)) => {
+                undo.extend(before.map(|before| (place.path, before)));
+                results.push(result);
+            }
+            Err(denied) => failures.push((place.path, denied)),
+        }
+    }
+    if failures.is_empty() {
+        return Ok(results);
+    }
+    // A row that matched twice gets its oldest values back last.
+    undo.into_iter().rev().for_each(|(path, before)| {
+        draft.instances.insert(path, before);
+    });
+    Err(failures)
+}
+
+fn places(look: &mut Look<'_>, object: &UpdateObject) -> Result<Vec<Place>, Fault> {
+    within_bounds(object.param_settings.len())?;
+    let path = Path::parse(&object.obj_path)?;
+    if !is_object(&path) {
+        return Err(Fault::new(code::INVALID_PATH_SYNTAX, format!("{path} is no object path; it must end in a dot")));
+    }
+    look.resolve(&path)
+}
+
+/// Updates one row, or looks at an object that holds nothing that can be set. Gives what it was before, if it is another now.
+fn update_one(
+    look: &Look<'_>,
+    draft: &mut Settings,
+    place: &Place,
+    wishes: &[Wish<'_>],
+    editor: &Editor<'_>,
+) -> Result<(UpdatedInstanceResult, Option<Args>), Denied> {
+    let Some(node) = look.model.nodes.get(place.template) else {
+        return Err(Fault::new(code::NOT_UPDATED, format!("{} is a table; name its rows, e.g. with * or a number", place.path)).into());
+    };
+    let old = draft.instances.get(&place.path).cloned().unwrap_or_default();
+    let target = Target { path: &place.path, template: place.template, fields: node.fields(), old: Some(&old) };
+    let Granted { values, faults } = match node.source {
+        Source::Setting(def) => settle(look, draft, def, &target, wishes, editor)?,
+        _ => grant(look, &target, wishes, &[])?,
+    };
+    let set = wishes.iter().filter(|wish| !faults.iter().any(|(name, _)| name == wish.name) && readable(look, &place.path, wish.name));
+    let updated_params = row::map(set.filter_map(|wish| Some((wish.name.to_owned(), values.get(wish.name)?.clone()))));
+    let result =
+        UpdatedInstanceResult { affected_path: place.path.clone(), param_errs: faults.into_iter().map(error).collect(), updated_params };
+    if values == old {
+        return Ok((result, None));
+    }
+    draft.instances.insert(place.path.clone(), values);
+    Ok((result, Some(old)))
+}

@@ -1,0 +1,85 @@
+//! `TriggerAction`: what a subscription sets when it is triggered, with the rights of the controller that made it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use line3_proto::path::Target;
+use line3_proto::usp::{Response, Set, SetRespOperStatus, UpdateObject, UpdateParamSetting};
+use line3_proto::{Mono, Now};
+
+use super::{Agent, edit};
+use crate::settings::trigger;
+
+/// A subscription sets at most once in this time; what triggers it in between is answered by one more time at its end. So settings
+/// that trigger themselves cost no more than that.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// What is to be set, and not before when, by the path of the subscription. Bounded by the subscriptions.
+#[derive(Default)]
+pub(super) struct Triggers(BTreeMap<String, Trigger>);
+
+struct Trigger {
+    wanted: bool,
+    not_before: Mono,
+}
+
+impl Triggers {
+    /// A subscription is triggered.
+    pub(super) fn want(&mut self, subscription: &str, now: Mono) {
+        self.0.entry(subscription.to_owned()).or_insert(Trigger { wanted: false, not_before: now }).wanted = true;
+    }
+
+    /// When the next one may set.
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.0.values().filter(|trigger| trigger.wanted).map(|trigger| trigger.not_before).min()
+    }
+}
+
+impl Agent {
+    /// Sets what is wanted and may be.
+    pub(super) fn mind_triggers(&mut self, now: Now) {
+        self.triggers.0.retain(|_, trigger| trigger.wanted || trigger.not_before > now.mono);
+        let may = |trigger: &Trigger| trigger.wanted && trigger.not_before <= now.mono;
+        let due: Vec<String> = self.triggers.0.iter().filter(|(_, trigger)| may(trigger)).map(|(path, _)| path.clone()).collect();
+        for path in due {
+            self.triggers.0.insert(path.clone(), Trigger { wanted: false, not_before: now.mono + PERIOD });
+            self.configure(now, &path);
+        }
+    }
+
+    fn configure(&mut self, now: Now, subscription: &str) {
+        let Some(values) = self.settings.instances.get(subscription) else { return };
+        let controller = format!("{}.", values.get("Recipient").map_or("", String::as_str));
+        let settings = match trigger::settings(values) {
+            Ok(settings) => settings,
+            Err(fault) => return self.log(format!("{subscription} sets nothing: {fault}")),
+        };
+        let rights = self.rights_of(&controller);
+        for (path, value) in settings {
+            let Target::Parameter(param) = &path.target else { continue };
+            let param_settings = vec![UpdateParamSetting { param: param.clone(), value, required: true }];
+            let update_objs = vec![UpdateObject { obj_path: path.object().to_string(), param_settings }];
+            let set = Set { allow_partial: false, update_objs };
+            let done =
+                self.edit(now, &controller, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)));
+            let failed = match done {
+                Ok(Response::SetResp(done)) => {
+                    done.updated_obj_results.into_iter().find_map(|result| match result.oper_status?.oper_status? {
+                        SetRespOperStatus::OperFailure(failure) => Some(format!("{} {}", failure.err_code, failure.err_msg)),
+                        SetRespOperStatus::OperSuccess(_) => None,
+                    })
+                }
+                Ok(_) => None,
+                Err(refusal) => Some(
+                    refusal
+                        .params
+                        .first()
+                        .map_or_else(|| refusal.fault.to_string(), |param| format!("{} {}", param.err_code, param.err_msg)),
+                ),
+            };
+            if let Some(failed) = failed {
+                self.log(format!("{subscription} could not set {path}: {failed}"));
+            }
+        }
+    }
+}
