@@ -22,7 +22,7 @@ const MAX_PLACES: usize = 10_000;
 
 /// The most work for one request, counted in rows looked at, conditions tried and values given; what takes more is refused with
 /// 7005. A whole Get of a large box takes some 10 000.
-const MAX_WORK: usize = 200_000;
+const MAX_WORK: usize = 100_000;
 
 /// The work of following a reference, which has to be read as a path first.
 const FOLLOWING: usize = 8;
