@@ -33,6 +33,7 @@ use periodic::Periodic;
 use reports::Reports;
 use rights::Rights;
 use trigger::Triggers;
+use trust::Trusted;
 use watch::Watch;
 use way::Way;
 
@@ -55,6 +56,7 @@ mod reports;
 mod rights;
 mod supported;
 mod trigger;
+mod trust;
 mod watch;
 mod way;
 
@@ -121,6 +123,7 @@ pub struct Agent {
     lasting: Lasting,
     last_token: Token,
     held: Held,
+    trusted: Trusted,
     way: Way,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
@@ -174,12 +177,14 @@ impl Agent {
             lasting: Lasting::default(),
             last_token: 0,
             held: Held::default(),
+            trusted: Trusted::default(),
             way: Way::new(!config.broker.ca.as_os_str().is_empty()),
             leaving: None,
             out,
         };
         agent.configure_link();
         agent.endpoint.handle(now, EndpointInput::Reachable(false));
+        agent.trust_changed(now);
         agent.reports_changed(now, &Settings::default());
         agent.mind_time_to_live(now);
         agent.boot(now);
@@ -228,20 +233,9 @@ impl Agent {
         self.look_as(now, &Rights::full(), f)
     }
 
-    /// One look at the data model, of somebody with these rights.
-    fn look_as<T>(&mut self, now: Now, rights: &Rights, f: impl FnOnce(&mut Look<'_>) -> T) -> T {
-        let view = View { now, host: &*self.host, facts: &self.facts, settings: &self.settings };
-        f(&mut Look::new(&self.model, &view, &mut self.numbers, rights))
-    }
-
-    /// The rights of the controller of this Controller row.
-    #[allow(clippy::unused_self, reason = "roles are read from the settings")]
-    fn rights_of(&self, _controller: &str) -> Rights {
-        Rights::full()
-    }
-
     /// The settings are others than they were: what runs by them is started, stopped or changed.
     fn settings_changed(&mut self, now: Now, before: &Settings) {
+        self.trust_changed(now);
         self.link_changed(now);
         self.reports_changed(now, before);
         self.subscriptions_changed(now, before);
@@ -269,11 +263,12 @@ impl Agent {
             is("EndpointID", from.as_str()) && is("Enable", "true")
         };
         let originator = self.settings.rows(CONTROLLERS).find(|(_, args)| is_it(args)).map(|(path, _)| path.to_owned());
-        let Some(originator) = originator else {
+        let originator = originator.or_else(|| self.let_in(now, from));
+        let known = originator.map(|originator| (self.rights_of(&originator), originator));
+        let Some((rights, originator)) = known.filter(|(rights, _)| !rights.is_banned()) else {
             let fault = Fault::new(code::PERMISSION_DENIED, format!("{from} is no controller of this box"));
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
         };
-        let rights = self.rights_of(&originator);
         let answer = match request {
             Request::Operate(operate) => return self.operate(now, from, (&originator, &rights), operate, reply, remaining),
             Request::Get(get) => self.look_as(now, &rights, |look| get::get(look, &get)).map(Response::GetResp).map_err(Refusal::from),
@@ -364,6 +359,9 @@ impl Machine for Agent {
     type Output = Output;
 
     fn handle(&mut self, now: Now, input: Input) {
+        if matches!(input, Input::Link(LinkEvent::Received(..)) | Input::Done(..) | Input::Tick) {
+            self.look_up_targets(now);
+        }
         match input {
             Input::Link(event) => self.link(now, event),
             Input::Done(id, result) => self.job_done(now, id, result),

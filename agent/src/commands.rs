@@ -156,8 +156,8 @@ pub const COMMANDS: &[CommandDef] = &[
     CommandDef::of::<ip_ping::IpPing>(),
     CommandDef::of::<send_on_board_request::SendOnBoardRequest>(),
     CommandDef::of::<cancel::Cancel>(),
-    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<get_catalogue::GetCatalogue>(),
+    CommandDef::of::<force_reconnect::ForceReconnect>(),
     CommandDef::of::<reboot::Reboot>(),
     CommandDef::of::<schedule_timer::ScheduleTimer>(),
 ];

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use line3_proto::{EndpointId, Topic};
 
+use crate::commands::COMMANDS;
 use crate::settings::Settings;
+use crate::settings::controller_trust::{self, FULL};
 use crate::view::{Device, RebootMode};
 
 mod read;
@@ -197,7 +199,13 @@ impl Config {
         };
         put(
             "Device.LocalAgent.Controller.1.",
-            &[("Alias", "cpe-1"), ("EndpointID", controller.as_str()), ("Enable", "true"), ("OnBoardingComplete", "true")],
+            &[
+                ("Alias", "cpe-1"),
+                ("EndpointID", controller.as_str()),
+                ("Enable", "true"),
+                ("AssignedRole", FULL),
+                ("OnBoardingComplete", "true"),
+            ],
         );
         put("Device.LocalAgent.Controller.1.MTP.1.", &[("Alias", "cpe-1"), ("Enable", "true"), ("Protocol", "MQTT")]);
         put(
@@ -240,6 +248,7 @@ impl Config {
         for (index, reference) in report_head().iter().chain(&self.report.parameters).enumerate() {
             put(&format!("Device.BulkData.Profile.1.Parameter.{}.", index + 1), &[("Reference", reference)]);
         }
+        controller_trust::factory(COMMANDS, &mut put);
         settings.complete_rows();
         settings
     }

@@ -49,28 +49,19 @@ impl Saved {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
         }
         let fresh = self.dir.join(format!(".{name}.new"));
-        self.replace(&fresh, &self.dir.join(name), bytes).map_err(|err| {
+        let replaced = self.make_dir().and_then(|()| replace(&Real, &self.dir, &fresh, &self.dir.join(name), bytes));
+        replaced.map_err(|err| {
             // What is half written only takes room.
             let _ = fs::remove_file(&fresh);
             explain(&err, &format!("{name} is not saved in {}, what was there before stays", self.dir.display()))
         })
     }
 
-    fn replace(&self, fresh: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
-        if !self.dir.is_dir() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+    fn make_dir(&self) -> io::Result<()> {
+        if self.dir.is_dir() {
+            return Ok(());
         }
-        // A left-over of an interrupted save may have other permissions: never reuse it.
-        match fs::remove_file(fresh) {
-            Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(fresh)?;
-        file.write_all(head(bytes).as_bytes())?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(fresh, target)?;
-        File::open(&self.dir)?.sync_all()
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)
     }
 
     /// What was last kept under a name; `None` if nothing was. What is not what was kept is moved to `<name>.bad` (one is kept,
@@ -101,6 +92,64 @@ impl Saved {
         };
         io::Error::new(io::ErrorKind::InvalidData, format!("{} is not used: {why}; {outcome}", path.display()))
     }
+}
+
+/// A disk, step by step: the power may fail after each.
+trait Disk {
+    /// An open file.
+    type File;
+    /// Makes a new file, for the owner only.
+    fn create(&self, path: &Path) -> io::Result<Self::File>;
+    /// Writes on.
+    fn write(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
+    /// What was written is on the disk when it returns.
+    fn sync(&self, file: &Self::File) -> io::Result<()>;
+    /// Gives a file another name, which may be another file's.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory are on the disk when it returns.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+}
+
+/// The disk of the box.
+struct Real;
+
+impl Disk for Real {
+    type File = File;
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    }
+    fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+}
+
+/// Writes a file beside the old one and puts it into its place.
+fn replace<D: Disk>(disk: &D, dir: &Path, fresh: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A left-over of an interrupted save may have other permissions: never reuse it.
+    match disk.remove(fresh) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        _ => {}
+    }
+    let mut file = disk.create(fresh)?;
+    disk.write(&mut file, head(bytes).as_bytes())?;
+    disk.write(&mut file, bytes)?;
+    disk.sync(&file)?;
+    disk.rename(fresh, target)?;
+    disk.sync_dir(dir)
 }
 
 fn head(bytes: &[u8]) -> String {
@@ -137,6 +186,9 @@ pub(crate) fn check_name(name: &str) -> io::Result<()> {
 fn explain(err: &io::Error, what: &str) -> io::Error {
     io::Error::new(err.kind(), format!("{what}: {err}"))
 }
+
+#[cfg(test)]
+mod power;
 
 #[cfg(test)]
 mod tests {

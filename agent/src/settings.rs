@@ -13,6 +13,7 @@ use crate::view::View;
 
 pub(crate) mod bulk_data;
 mod controller;
+pub mod controller_trust;
 pub mod mqtt_client;
 mod mtp;
 pub mod subscription;
@@ -93,16 +94,6 @@ impl Edit<'_> {
     }
 }
 
-/// Refuses to turn off what the box is reached by.
-pub(crate) fn stays_on(values: &Args) -> Result<(), Blame> {
-    match values.get("Enable").map(String::as_str) {
-        Some("false" | "0") => {
-            Err(("Enable", Fault::new(code::REQUEST_DENIED, "it is the only way to the box, which could not be told to turn it on again")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What names that the agent makes up begin with.
 pub(crate) const MADE_UP: &str = "cpe-";
 
@@ -180,6 +171,9 @@ pub const SETTINGS: &[SettingDef] = &[
     SettingDef::of::<controller::ControllerMtp>(),
     SettingDef::of::<controller::ControllerMtpMqtt>(),
     SettingDef::of::<controller::TransferCompletePolicy>(),
+    SettingDef::of::<controller_trust::Trust>(),
+    SettingDef::of::<controller_trust::Role>(),
+    SettingDef::of::<controller_trust::Permission>(),
     SettingDef::of::<mtp::Mtp>(),
     SettingDef::of::<mtp::MtpMqtt>(),
     SettingDef::of::<subscription::Subscription>(),

@@ -53,6 +53,8 @@ pub struct Field {
     pub access: Access,
     /// Never given out: read as empty.
     pub secret: bool,
+    /// Given out only to who is trusted with it (TR-106 secured): others read it as empty.
+    pub secured: bool,
     /// What stands for it when it is not given.
     pub default: Option<&'static str>,
     /// It changes all the time by nature, as a clock or a counter does: no ValueChange is told of it.
@@ -81,6 +83,7 @@ impl Field {
             values,
             access: Access::ReadOnly,
             secret: false,
+            secured: false,
             ticks: false,
             default: None,
             optional,
@@ -160,6 +163,12 @@ impl Field {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+    /// Given out only to who is trusted with it.
+    #[must_use]
+    pub const fn secured(mut self) -> Self {
+        self.secured = true;
         self
     }
     /// Changing all the time by nature: no ValueChange is told of it. Only where the standard lets an agent refuse that

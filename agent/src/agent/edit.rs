@@ -4,11 +4,12 @@ use std::cell::Cell;
 
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
-use line3_proto::row::{Access, Args, Field};
+use line3_proto::row::{self, Access, Args, Field};
 use line3_proto::usp::ParamError;
 use line3_proto::value::{Value, ValueType};
 use line3_proto::{Fault, Now};
 
+use super::get::MAX_PATHS;
 use super::look::Look;
 use super::rights::{Kind, Right};
 use crate::settings::{Blame, Edit, MADE_UP, SettingDef, Settings};
@@ -44,7 +45,12 @@ impl<'a> Editor<'a> {
         Self { by, now, wished: Cell::new(0) }
     }
 
+    /// Counts the parameters that are to be set of one row.
     fn count(&self, wishes: usize) -> Result<(), Fault> {
+        if wishes > MAX_PATHS {
+            let text = format!("{wishes} parameters of one object; at most {MAX_PATHS} are taken");
+            return Err(Fault::new(code::INVALID_ARGUMENTS, text));
+        }
         self.wished.set(self.wished.get().saturating_add(wishes));
         if self.wished.get() > MAX_WISHES {
             let text = format!("more than {MAX_WISHES} parameters are set by one request, all rows counted; ask for less at a time");
@@ -257,7 +263,12 @@ fn unique(def: &SettingDef, draft: &Settings, path: &str, values: &Args) -> Resu
     Ok(())
 }
 
-/// Whether this parameter may be given out.
-fn readable(look: &Look<'_>, path: &str, name: &str) -> bool {
-    look.rights.allows(Kind::Param, Right::Read, &format!("{path}{name}"))
+/// What an answer tells of these parameters: those that the asker may read, and of a secret only that there is one.
+fn told<'a>(look: &Look<'_>, target: &Target<'_>, values: &Args, names: impl Iterator<Item = &'a str>) -> Args {
+    let value = |name: &str| {
+        let secret = target.fields.iter().any(|field| field.name == name && field.secret);
+        Some(if secret { String::new() } else { values.get(name)?.clone() })
+    };
+    let readable = |name: &&str| look.rights.allows(Kind::Param, Right::Read, &format!("{}{name}", target.path));
+    row::map(names.filter(readable).filter_map(|name| Some((name.to_owned(), value(name)?))))
 }

@@ -13,6 +13,7 @@ use line3_proto::usp::{
 };
 
 use super::look::{Look, Row, row_at, rows_below};
+use super::rights::{Kind, Right, Rights};
 
 /// The most paths in one request; a longer list is refused with 7005.
 pub(crate) const MAX_PATHS: usize = 256;
@@ -93,11 +94,25 @@ fn objects(look: &mut Look<'_>, path: &Path, max_depth: u32) -> Result<Vec<Resol
             if let Ok(rows) = &*look.rows(template) {
                 let rows = rows_below(rows, &place);
                 look.spend(rows.len().saturating_mul(node.fields().len()).saturating_add(1))?;
-                results.extend(rows.iter().map(resolved).filter(|result| !result.result_params.is_empty()));
+                results.extend(rows.iter().map(|row| resolved(row, look.rights)).filter(|result| !result.result_params.is_empty()));
             }
         }
     }
+    if results.is_empty() && !sees(look, path) {
+        return Err(unsupported(path));
+    }
     Ok(results)
+}
+
+/// Whether something of an object, or of what is below it, may be seen in the supported data model (R-GET.1).
+fn sees(look: &Look<'_>, path: &Path) -> bool {
+    let template = path.object().template();
+    look.rights.is_full() || path.follows() || look.model.below(&template).any(|(path, _)| look.rights.allows(Kind::Obj, Right::Read, path))
+}
+
+/// What is not there, and what may not be seen.
+fn unsupported(path: &Path) -> Fault {
+    Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box"))
 }
 
 /// How many levels of objects a template lies below a depth; a table's `{i}` is no level of its own.
@@ -105,16 +120,26 @@ fn levels_below(template: &str, depth: usize) -> usize {
     template.split_terminator('.').skip(depth).filter(|level| *level != "{i}").count()
 }
 
-fn resolved(row: &Row) -> ResolvedPathResult {
-    let known = row.values.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref().ok()?.clone())));
+/// The values of a row that may be read.
+fn resolved(row: &Row, rights: &Rights) -> ResolvedPathResult {
+    let within = rights.within(&row.path);
+    let seen = rights.allows(Kind::Obj, Right::Read, &row.path);
+    let readable = row.values.iter().filter(|(name, _)| seen && within.allows(Right::Read, name));
+    let known = readable.filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref().ok()?.clone())));
     ResolvedPathResult { resolved_path: row.path.clone(), result_params: row::map(known) }
 }
 
 fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<ResolvedPathResult>, Fault> {
-    let (mut results, mut absent, mut unsupported) = (Vec::new(), None, None);
+    let (mut results, mut absent, mut lacking) = (Vec::new(), None, None);
     for place in look.resolve(path)? {
-        if look.model.field(place.template, name).is_none() {
-            unsupported = Some(Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box")));
+        let rights = look.rights;
+        let seen = rights.allows(Kind::Obj, Right::Read, &place.path) && rights.within(&place.path).allows(Right::Read, name);
+        if !seen || look.model.field(place.template, name).is_none() {
+            // It is as if it were not there: of a search's many places one less, else a fault.
+            let of_all = || format!("{}{name}", place.template);
+            if seen || !path.is_search() || !rights.allows(Kind::Param, Right::Read, &of_all()) {
+                lacking = Some(unsupported(path));
+            }
             continue;
         }
         look.spend(1)?;
@@ -129,7 +154,7 @@ fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<Resolv
             None => {}
         }
     }
-    match unsupported.or(absent) {
+    match lacking.or(absent) {
         Some(fault) if results.is_empty() => Err(fault),
         _ => Ok(results),
     }
@@ -165,7 +190,7 @@ fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result
         return Err(no_table());
     }
     let mut found = Vec::new();
-    let places = look.resolve(path)?;
+    let places = look.resolve_by(path, Kind::InstantiatedObj)?;
     // What a search that found nothing would have found can be told unless it follows references.
     if places.is_empty() && !path.follows() && model.prefix(&path.template()).and_then(first_level).is_none() {
         return Err(no_table());
@@ -179,17 +204,20 @@ fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result
             if let Ok(rows) = &*look.rows(template) {
                 let rows = rows_below(rows, &place);
                 look.spend(rows.len().saturating_add(1))?;
+                let rights = look.rights;
+                let seen = |row: &&Row| rights.allows(Kind::InstantiatedObj, Right::Read, &row.path);
                 let instance =
-                    |row: &Row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, node.keys()) };
-                found.extend(rows.iter().map(instance));
+                    |row: &Row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, node.keys(), rights) };
+                found.extend(rows.iter().filter(seen).map(instance));
             }
         }
     }
     Ok(found)
 }
 
-/// The values of a row's unique keys.
-pub(crate) fn unique_keys(found: &Row, keys: &[&[&str]]) -> BTreeMap<String, String> {
-    let names = keys.iter().flat_map(|key| key.iter());
+/// The values of a row's unique keys that may be read (R-GIN.1).
+pub(crate) fn unique_keys(found: &Row, keys: &[&[&str]], rights: &Rights) -> BTreeMap<String, String> {
+    let within = rights.within(&found.path);
+    let names = keys.iter().flat_map(|key| key.iter()).filter(|name| within.allows(Right::Read, name));
     row::map(names.filter_map(|name| Some(((*name).to_owned(), found.value(name)?.as_ref().ok()?.clone()))))
 }

@@ -141,7 +141,8 @@ impl Agent {
     /// Writes what of these settings must outlive a restart, if that is not what is written already. 7005 if it is too much, 7003 if
     /// it cannot be written; then what was kept before stays.
     pub(super) fn keep(&mut self, settings: &Settings) -> Result<(), Fault> {
-        let difference = Difference::of(settings, &self.kept.factory);
+        let mut difference = Difference::of(settings, &self.kept.factory);
+        difference.added.retain(|path, _| !self.trusted.is_of_guest(settings, path));
         if difference.same_instances(&self.kept.difference) {
             return Ok(());
         }

@@ -19,7 +19,10 @@ const MAX_CLIENT_ID: usize = 256;
 /// The most publications that wait for the link to come up; beyond it the oldest goes.
 const MAX_HELD: usize = 128;
 
-/// What waits for the link to come up, and since when. At most [`MAX_HELD`].
+/// The most bytes that they have together; beyond it, too, the oldest goes. The newest is always kept.
+const MAX_HELD_BYTES: usize = 512 * 1024;
+
+/// What waits for the link to come up, and since when. At most [`MAX_HELD`], of [`MAX_HELD_BYTES`] together.
 #[derive(Default)]
 pub(super) struct Held(VecDeque<(Mono, Publication)>);
 
@@ -192,10 +195,16 @@ impl Agent {
             self.out.push_back(Output::Publish(self.last_token, publication));
             return;
         }
-        if self.held.0.len() >= MAX_HELD {
-            self.held.0.pop_front();
-            self.log(format!("{MAX_HELD} messages wait for the broker; the oldest was dropped"));
+        let mut bytes = publication.payload.len() + self.held.0.iter().map(|(_, held)| held.payload.len()).sum::<usize>();
+        while (self.held.0.len() >= MAX_HELD || bytes > MAX_HELD_BYTES)
+            && let Some((_, oldest)) = self.held.0.pop_front()
+        {
+            bytes -= oldest.payload.len();
+            self.log(format!("{MAX_HELD} messages, or {MAX_HELD_BYTES} bytes of them, wait for the broker; the oldest was dropped"));
         }
         self.held.0.push_back((now.mono, publication));
     }
 }
+
+#[cfg(test)]
+mod tests;

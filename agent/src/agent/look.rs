@@ -7,12 +7,12 @@ use std::rc::Rc;
 use line3_proto::Fault;
 use line3_proto::fault::code;
 use line3_proto::path::{Condition, Item, Path, Segment, Target};
-use line3_proto::row::{Args, Field};
+use line3_proto::row::Field;
 use line3_proto::value::{Known, Value};
 
 use super::model::{ABSENT, Model, Source};
 use super::numbers::{Numbers, numbers_in};
-use super::rights::Rights;
+use super::rights::{Kind, Right, Rights};
 use crate::objects::AnyRow;
 use crate::settings::SettingDef;
 use crate::view::View;
@@ -43,6 +43,11 @@ impl Row {
         self.values.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
 
+    fn hide(&mut self, name: &str) {
+        let values = self.values.iter_mut().filter(|(field, _)| *field == name);
+        values.for_each(|(_, value)| *value = Ok(String::new()));
+    }
+
     fn place(&self, template: &'static str) -> Place {
         Place { path: self.path.clone(), template, numbers: self.numbers.clone() }
     }
@@ -67,6 +72,16 @@ impl Place {
     }
 }
 
+/// The way that a path leads.
+#[derive(Clone, Copy)]
+struct Way<'p> {
+    whole: &'p Path,
+    /// Whether it passes over what is not there.
+    searches: bool,
+    /// By which right rows are seen.
+    kind: Kind,
+}
+
 /// What was read of one object.
 pub(crate) type Rows = Rc<Result<Vec<Row>, Fault>>;
 
@@ -76,7 +91,6 @@ pub(crate) struct Look<'a> {
     pub(crate) view: &'a View<'a>,
     numbers: &'a mut Numbers,
     /// The rights of whoever looks.
-    #[allow(dead_code, reason = "the roles are being built on this")]
     pub(crate) rights: &'a Rights,
     read: BTreeMap<&'static str, Rows>,
     /// What is left of [`MAX_WORK`].
@@ -103,6 +117,10 @@ impl<'a> Look<'a> {
         };
         if let Ok(rows) = &mut rows {
             rows.sort_unstable_by(|a, b| a.numbers.cmp(&b.numbers));
+            if !self.rights.sees_secured() {
+                let secured = node.fields().iter().filter(|field| field.secured).map(|field| field.name);
+                secured.for_each(|name| rows.iter_mut().for_each(|row| row.hide(name)));
+            }
         }
         let rows = Rc::new(rows);
         self.read.insert(path, Rc::clone(&rows));
@@ -151,31 +169,7 @@ impl<'a> Look<'a> {
 
     fn kept(&self, template: &'static str, def: &SettingDef) -> Vec<Row> {
         let fixed = template.split("{i}").next().unwrap_or("");
-        static NONE: Args = Args::new();
-        let instances = &self.view.settings.instances;
-        // An object that is no table is there once in whatever it is in, with values of its own or none.
-        if !template.ends_with("{i}.") {
-            let (row, name) = template.rsplit_once("{i}.").unwrap_or(("", template));
-            if !template.contains("{i}") {
-                return vec![Row {
-                    path: template.to_owned(),
-                    values: def.values(self.view, template, instances.get(template).unwrap_or(&NONE)),
-                    numbers: Vec::new(),
-                }];
-            }
-            let row = format!("{row}{{i}}.");
-            let of = |path: &String| {
-                let (numbers, path) = (numbers_in(&row, path)?, format!("{path}{name}"));
-                let values = def.values(self.view, &path, instances.get(&path).unwrap_or(&NONE));
-                Some(Row { path, values, numbers })
-            };
-            return instances
-                .range(fixed.to_owned()..)
-                .take_while(|(path, _)| path.starts_with(fixed))
-                .filter_map(|(path, _)| of(path))
-                .collect();
-        }
-        let below = instances.range(fixed.to_owned()..).take_while(|(path, _)| path.starts_with(fixed));
+        let below = self.view.settings.instances.range(fixed.to_owned()..).take_while(|(path, _)| path.starts_with(fixed));
         below
             .filter_map(|(path, args)| {
                 let numbers = numbers_in(template, path)?;
@@ -209,26 +203,41 @@ impl<'a> Look<'a> {
             });
         }
         self.numbers.keep(table, &rows.iter().flat_map(|row| row.numbers.clone()).collect());
+        // Numbered for everybody, shown to whom may see what is missing.
+        if !self.rights.is_full() {
+            rows.retain(|row| match row.value("Path") {
+                Some(Ok(path)) if path.ends_with('.') => self.rights.allows(Kind::Obj, Right::Read, path),
+                Some(Ok(path)) => self.rights.allows(Kind::Param, Right::Read, path),
+                _ => false,
+            });
+        }
         rows
     }
 
     /// Where the object part of a path leads. A path that is not in the supported data model is 7026; an instance that is named
-    /// by its number, or referred to, and is not there 7016. A search that matches nothing is no fault (R-MSG.4a).
+    /// by its number, or referred to, and is not there 7016. A search that matches nothing is no fault (R-MSG.4a). Rows that may not
+    /// be seen are found by no search or wildcard; one that is named is found, and what may be done with it is for the caller to ask.
     pub(crate) fn resolve(&mut self, path: &Path) -> Result<Vec<Place>, Fault> {
-        let searches = path.is_search();
-        if searches {
+        self.resolve_by(path, Kind::Obj)
+    }
+
+    /// The same, by the right to read rows as this kind: [`Kind::InstantiatedObj`] where instances are asked for (R-GIN.0).
+    pub(crate) fn resolve_by(&mut self, path: &Path, kind: Kind) -> Result<Vec<Place>, Fault> {
+        let way = Way { whole: path, searches: path.is_search(), kind };
+        if way.searches {
             // Also where there is no row to try it on, a search must make sense.
             self.check(path)?;
         }
         let mut places = vec![Place { path: String::new(), template: "", numbers: Vec::new() }];
         for segment in &path.segments {
-            places = self.step(path, searches, &places, segment)?;
+            places = self.step(way, &places, segment)?;
         }
         Ok(places)
     }
 
     /// One step down from all of these places. A search passes over what is not there; any other path names it.
-    fn step(&mut self, whole: &Path, searches: bool, places: &[Place], segment: &Segment) -> Result<Vec<Place>, Fault> {
+    fn step(&mut self, way: Way<'_>, places: &[Place], segment: &Segment) -> Result<Vec<Place>, Fault> {
+        let whole = way.whole;
         let mut next = Vec::new();
         // What references lead to need not be all alike: those are taken that have what is named.
         let mut unsupported = None;
@@ -237,8 +246,8 @@ impl<'a> Look<'a> {
                 Segment::Name(name) => self.model.prefix(&format!("{}{name}.", place.template)).map(|template| {
                     next.push(Place { path: format!("{}{name}.", place.path), template, numbers: place.numbers.clone() });
                 }),
-                Segment::Follow { name, item } => self.follow(whole, searches, place, (name, *item), &mut next)?,
-                Segment::Instance(_) | Segment::Wildcard | Segment::Search(_) => self.pick(whole, searches, place, segment, &mut next)?,
+                Segment::Follow { name, item } => self.follow(way, place, (name, *item), &mut next)?,
+                Segment::Instance(_) | Segment::Wildcard | Segment::Search(_) => self.pick(way, place, segment, &mut next)?,
                 Segment::Template => return Err(template_in(whole)),
             };
             if supported.is_none() {
@@ -256,15 +265,16 @@ impl<'a> Look<'a> {
     }
 
     /// The rows of a table that a number, a wildcard or a search picks; `None`: there is no such table.
-    fn pick(&mut self, whole: &Path, searches: bool, place: &Place, segment: &Segment, next: &mut Vec<Place>) -> Result<Option<()>, Fault> {
+    fn pick(&mut self, way: Way<'_>, place: &Place, segment: &Segment, next: &mut Vec<Place>) -> Result<Option<()>, Fault> {
         let Some(template) = self.model.prefix(&format!("{}{{i}}.", place.template)) else { return Ok(None) };
         let rows = self.rows(template);
         let rows = rows.as_ref().as_ref().map_err(Fault::clone)?;
         if let Segment::Instance(number) = segment {
             let named = place.row(template, *number);
-            if row_at(rows, &named).is_some() {
+            let hidden = way.kind == Kind::InstantiatedObj && !self.rights.allows(way.kind, Right::Read, &named.path);
+            if !hidden && row_at(rows, &named).is_some() {
                 next.push(named);
-            } else if !searches {
+            } else if !way.searches {
                 return Err(Fault::new(code::OBJECT_DOES_NOT_EXIST, format!("{} does not exist", named.path)));
             }
             return Ok(Some(()));
@@ -273,7 +283,8 @@ impl<'a> Look<'a> {
         self.spend(rows.len())?;
         for row in rows {
             let held = match segment {
-                Segment::Search(conditions) => self.all_hold(whole, conditions, row, template)?,
+                _ if !self.rights.allows(way.kind, Right::Read, &row.path) => false,
+                Segment::Search(conditions) => self.all_hold(way, conditions, row, template)?,
                 _ => true,
             };
             if held {
@@ -285,21 +296,15 @@ impl<'a> Look<'a> {
 
     /// Where a reference leads. It may name its object by a unique key (R-ARC.11), but be no search for several objects, nor
     /// follow another reference, which could lead back here without end. `None`: there is no such parameter.
-    fn follow(
-        &mut self,
-        whole: &Path,
-        searches: bool,
-        place: &Place,
-        (name, item): (&str, Item),
-        next: &mut Vec<Place>,
-    ) -> Result<Option<()>, Fault> {
-        if self.model.field(place.template, name).is_none() {
+    fn follow(&mut self, way: Way<'_>, place: &Place, (name, item): (&str, Item), next: &mut Vec<Place>) -> Result<Option<()>, Fault> {
+        let Way { whole, searches, kind } = way;
+        if self.model.field(place.template, name).is_none() || !self.rights.within(&place.path).allows(Right::Read, name) {
             return Ok(None);
         }
         let before = next.len();
         for reference in self.references(place, name, item)? {
             self.spend(FOLLOWING)?;
-            match self.referred(&reference) {
+            match self.referred(&reference, kind) {
                 Ok(target) => next.push(target),
                 Err(fault) if fault.code == code::RESOURCES_EXCEEDED => return Err(fault),
                 Err(_) if searches => {}
@@ -318,14 +323,14 @@ impl<'a> Look<'a> {
     }
 
     /// The object that a reference names.
-    fn referred(&mut self, reference: &str) -> Result<Place, Fault> {
+    fn referred(&mut self, reference: &str, kind: Kind) -> Result<Place, Fault> {
         let target = Path::parse_reference(reference)?;
         let names_one = target.segments.iter().all(|segment| match segment {
             Segment::Name(_) | Segment::Instance(_) => true,
             Segment::Search(conditions) => conditions.iter().all(|condition| condition.left.len() == 1),
             Segment::Wildcard | Segment::Template | Segment::Follow { .. } => false,
         });
-        let mut places = if names_one && is_object(&target) { self.resolve(&target)? } else { Vec::new() };
+        let mut places = if names_one && is_object(&target) { self.resolve_by(&target, kind)? } else { Vec::new() };
         match places.pop() {
             Some(place) if places.is_empty() => Ok(place),
             _ => Err(Fault::new(code::INVALID_PATH, "it names no single object")),
@@ -345,10 +350,10 @@ impl<'a> Look<'a> {
         })
     }
 
-    fn all_hold(&mut self, whole: &Path, conditions: &[Condition], row: &Row, template: &'static str) -> Result<bool, Fault> {
+    fn all_hold(&mut self, way: Way<'_>, conditions: &[Condition], row: &Row, template: &'static str) -> Result<bool, Fault> {
         for condition in conditions {
             self.spend(1)?;
-            if !self.holds(whole, condition, row, template)? {
+            if !self.holds(way, condition, row, template)? {
                 return Ok(false);
             }
         }
@@ -356,14 +361,17 @@ impl<'a> Look<'a> {
     }
 
     /// Whether a condition holds for a row; of a value that is absent none does, of several that references lead to one must.
-    fn holds(&mut self, whole: &Path, condition: &Condition, row: &Row, template: &'static str) -> Result<bool, Fault> {
+    fn holds(&mut self, way: Way<'_>, condition: &Condition, row: &Row, template: &'static str) -> Result<bool, Fault> {
         let Some((Segment::Name(name), objects)) = condition.left.split_last() else { return Ok(false) };
+        // A search must not tell what may not be read.
+        let rights = self.rights;
+        let readable = |path: &str| rights.within(path).allows(Right::Read, name);
         if objects.is_empty() {
-            return fits(condition, self.model.field(template, name), Some(row), name);
+            return Ok(readable(&row.path) && fits(condition, self.model.field(template, name), Some(row), name)?);
         }
         let mut places = vec![row.place(template)];
         for segment in objects {
-            places = match self.step(whole, true, &places, segment) {
+            places = match self.step(way, &places, segment) {
                 // A reference may lead to what has no such parameter.
                 Err(fault) if fault.code == code::INVALID_PATH => return Ok(false),
                 stepped => stepped?,
@@ -373,7 +381,7 @@ impl<'a> Look<'a> {
             let field = self.model.field(place.template, name);
             let rows = self.rows(place.template);
             let found = rows.as_ref().as_ref().ok().and_then(|rows| row_at(rows, &place));
-            if fits(condition, field, found, name)? {
+            if readable(&place.path) && fits(condition, field, found, name)? {
                 return Ok(true);
             }
         }
@@ -407,6 +415,10 @@ impl<'a> Look<'a> {
 
     fn check_condition(&self, condition: &Condition, template: &str) -> Result<(), Fault> {
         let mut object = template.to_owned();
+        let unknown = || {
+            let text = format!("the search names {}, which {template} does not have", condition.left_path());
+            Fault::new(code::INVALID_PATH, text)
+        };
         for (index, segment) in condition.left.iter().enumerate() {
             let (Segment::Name(name) | Segment::Follow { name, .. }) = segment else { continue };
             let is_object = matches!(segment, Segment::Name(_)) && index + 1 < condition.left.len();
@@ -416,9 +428,11 @@ impl<'a> Look<'a> {
                 continue;
             }
             let Some(field) = field else {
-                let text = format!("the search names {}, which {template} does not have", condition.left_path());
-                return Err(Fault::new(code::INVALID_PATH, text));
+                return Err(unknown());
             };
+            if !self.rights.allows(Kind::Param, Right::Read, &format!("{object}{name}")) {
+                return Err(unknown());
+            }
             return match segment {
                 Segment::Follow { .. } => Ok(()),
                 _ => condition.holds("", field.ty, field.list).map(|_| ()),

@@ -16,7 +16,7 @@ use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
 
 use super::look::Look;
 use super::model::{EventDef, parent};
-use super::rights::{Kind, Right};
+use super::rights::{Kind, Right, is_banned};
 use super::{Agent, boot, jobs, periodic};
 use crate::settings::Settings;
 use crate::settings::subscription::{TABLE, references};
@@ -142,7 +142,7 @@ impl Agent {
     pub(super) fn recipient(&self, path: &str) -> Option<Recipient> {
         let settings = &self.settings;
         let number = |name: &str, or: u32| u32::read(settings.value(path, name)).unwrap_or(or);
-        if settings.value(path, "Enable") != "true" {
+        if settings.value(path, "Enable") != "true" || is_banned(settings, path) {
             return None;
         }
         let way = |(path, args): (&str, &Args)| {

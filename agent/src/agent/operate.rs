@@ -19,7 +19,7 @@ use super::journal::{CallKey, Entry, Stage};
 use super::lasting::MAX_LASTING;
 use super::look::Place;
 use super::notify::Happening;
-use super::rights::Rights;
+use super::rights::{Kind, Right, Rights};
 use crate::commands::{CommandDef, Ctx, Progress};
 
 /// What leads the reserved input arguments, which only Line3's own controller sends.
@@ -76,6 +76,13 @@ struct Plan {
     reserved: Reserved,
 }
 
+impl Plan {
+    /// The command's name, with its `()`.
+    fn name(&self) -> &'static str {
+        self.def.path.rsplit('.').next().unwrap_or("")
+    }
+}
+
 /// The end of a call that came before, to be told again.
 struct Replay {
     path: String,
@@ -115,24 +122,37 @@ impl Agent {
         remaining: Option<Duration>,
     ) {
         let plan = self.plan(now, rights, &mut request);
-        let reply = if request.send_resp {
+        let may_run = |plan: &Plan, place: &Place| {
+            let path = format!("{}{}", place.path, plan.name());
+            rights.allows(Kind::CommandEvent, Right::Execute, &path)
+        };
+        // A refusal is told to who did not ask for an answer too, as an Error is (R-OPR.4).
+        let denied = plan.as_ref().is_ok_and(|plan| !plan.places.is_empty() && !plan.places.iter().any(|place| may_run(plan, place)));
+        let reply = if request.send_resp || denied {
             Some(reply)
         } else {
             self.endpoint.handle(now, EndpointInput::Done(reply.clone()));
             // An error may be told all the same (R-OPR.4).
             plan.is_err().then_some(reply)
         };
-        let Plan { def, places, args, reserved } = match plan {
+        let plan = match plan {
             Ok(plan) => plan,
             Err(fault) => return self.answer(now, reply, Err(fault.into())),
         };
+        let allowed: Vec<bool> = plan.places.iter().map(|place| may_run(&plan, place)).collect();
+        let name = plan.name();
+        let Plan { def, places, args, reserved } = plan;
         self.jobs.last_answer += 1;
         let answer = self.jobs.last_answer;
         self.jobs.waiting.push(Waiting { id: answer, reply, results: vec![None; places.len()] });
-        let name = def.path.rsplit('.').next().unwrap_or("");
         let mut replays = Vec::new();
-        for (slot, place) in places.iter().enumerate() {
+        for (slot, (place, allowed)) in places.iter().zip(allowed).enumerate() {
             let path = format!("{}{name}", place.path);
+            if !allowed {
+                let fault = Fault::new(code::PERMISSION_DENIED, format!("{path} did not run: the roles of {from} do not allow it"));
+                self.fill(answer, slot, failure(&path, fault));
+                continue;
+            }
             let call = reserved.call_id.clone().map(|call_id| CallKey { originator: from.to_string(), call_id });
             let order = Order { def, path: &path, command_key: &request.command_key, originator, call, answer: (answer, slot) };
             let result = self.run(now, &order, &args, reserved.deadline, remaining, &mut replays);

@@ -13,6 +13,7 @@ use line3_proto::usp::{
 use super::get::{Size, within_bounds};
 use super::look::Look;
 use super::model::{Model, Node, Source};
+use super::rights::{Kind, Right, Rights};
 
 /// The versions of USP that the agent speaks. One schema reads them all.
 pub(crate) const PROTOCOL_VERSIONS: &str = "1.0,1.1,1.2,1.3,1.4";
@@ -74,14 +75,18 @@ pub(crate) fn get_supported_dm(look: &mut Look<'_>, request: &GetSupportedDm) ->
 fn supported(look: &mut Look<'_>, path: &Path, request: &GetSupportedDm) -> Result<Vec<SupportedObjectResult>, Fault> {
     let unsupported = || Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box"));
     let template = supported_object(look, path)?.ok_or_else(unsupported)?;
-    let model = look.model;
+    let (model, rights) = (look.model, look.rights);
+    let seen = |path: &str| rights.allows(Kind::Obj, Right::Read, path);
+    if !rights.is_full() && !model.below(template).any(|(path, _)| seen(path)) {
+        return Err(unsupported());
+    }
     // A table may be named with or without its `{i}`.
     let at = |template: &str| model.prefix(&format!("{template}{{i}}.")).filter(|table| model.nodes.contains_key(table));
     let start = at(template).unwrap_or(template);
     if path.target != Target::Object {
         // Since 1.4 a command, event or parameter can be asked for by itself; the flags do not count then.
         let one = Wanted { commands: true, events: true, params: true, keys: false, only: Some(&path.target) };
-        let described = model.nodes.get(start).map(|node| describe(start, node, &one));
+        let described = model.nodes.get(start).filter(|_| seen(start)).map(|node| describe(start, node, &one, rights));
         let is_there = |found: &SupportedObjectResult| {
             !(found.supported_commands.is_empty() && found.supported_events.is_empty() && found.supported_params.is_empty())
         };
@@ -105,7 +110,9 @@ fn supported(look: &mut Look<'_>, path: &Path, request: &GetSupportedDm) -> Resu
     let bare = Wanted { commands: false, events: false, params: false, ..wanted };
     let levels = |path: &str| path.split_terminator('.').filter(|level| *level != "{i}").count();
     let objects = model.below(start).filter(|(path, _)| !request.first_level_only || levels(path) <= levels(start) + 1);
-    Ok(objects.map(|(path, node)| describe(path, node, if request.first_level_only && path != start { &bare } else { &wanted })).collect())
+    let described =
+        |(path, node): (&str, &Node)| describe(path, node, if request.first_level_only && path != start { &bare } else { &wanted }, rights);
+    Ok(objects.filter(|(path, _)| seen(path)).map(described).collect())
 }
 
 /// The object of the supported data model that a path, of this data model or of the instantiated one, names or names something in.
@@ -148,13 +155,17 @@ struct Wanted<'a> {
     only: Option<&'a Target>,
 }
 
-fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResult {
+/// What there is in an object for somebody with these rights.
+fn describe(path: &str, node: &Node, wanted: &Wanted<'_>, rights: &Rights) -> SupportedObjectResult {
+    let within = rights.within(path);
+    let seen = |path: &str| rights.allows(Kind::CommandEvent, Right::Read, path);
     let last = |path: &str| path.rsplit('.').next().unwrap_or("").to_owned();
     let named = |target: Target| wanted.only.is_none_or(|only| *only == target);
     let bare_name = |name: &str| name.trim_end_matches("()").trim_end_matches('!').to_owned();
-    let commands = node.commands.iter().filter(|c| wanted.commands && named(Target::Command(bare_name(&last(c.path)))));
-    let events = node.events.iter().filter(|e| wanted.events && named(Target::Event(bare_name(&last(e.path)))));
+    let commands = node.commands.iter().filter(|c| wanted.commands && named(Target::Command(bare_name(&last(c.path)))) && seen(c.path));
+    let events = node.events.iter().filter(|e| wanted.events && named(Target::Event(bare_name(&last(e.path)))) && seen(e.path));
     let params = node.fields().iter().filter(|f| wanted.params && named(Target::Parameter(f.name.to_owned())));
+    let params = params.filter(|f| within.allows(Right::Read, f.name));
     let names = |fields: &'static [Field]| FieldEntry::list(fields).into_iter().map(|field| field.name).collect();
     SupportedObjectResult {
         supported_obj_path: path.to_owned(),
@@ -183,7 +194,7 @@ fn describe(path: &str, node: &Node, wanted: &Wanted<'_>) -> SupportedObjectResu
         divergent_paths: Vec::new(),
         unique_key_sets: if wanted.keys {
             let set = |key: &&[&str]| SupportedUniqueKeySet { key_names: key.iter().map(|name| (*name).to_owned()).collect() };
-            node.keys().iter().map(set).collect()
+            node.keys().iter().filter(|key| within.allows_all(Right::Read, key.iter())).map(set).collect()
         } else {
             Vec::new()
         },

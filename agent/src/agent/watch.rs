@@ -15,6 +15,7 @@ use super::Agent;
 use super::get::unique_keys;
 use super::look::{Look, Place, Row};
 use super::notify::Happening;
+use super::rights::Rights;
 use crate::settings::Settings;
 use crate::settings::subscription::{TABLE, references};
 
@@ -243,11 +244,11 @@ impl Watcher {
         };
         let wanted = |template: &str| match self.kind {
             Kind::Value => only.is_none() || template == place.template,
-            _ if is_table => template.strip_suffix("{i}.") == Some(&place.template),
+            _ if is_table => template.strip_suffix("{i}.") == Some(place.template),
             _ if is_row => template == place.template,
             _ => template.ends_with("{i}."),
         };
-        let templates: Vec<&'static str> = look.model.below(&place.template).map(|(path, _)| path).filter(|path| wanted(path)).collect();
+        let templates: Vec<&'static str> = look.model.below(place.template).map(|(path, _)| path).filter(|path| wanted(path)).collect();
         for template in templates {
             let Some(node) = look.model.nodes.get(template) else { continue };
             let (fields, keys) = (node.fields(), node.keys());
@@ -259,7 +260,7 @@ impl Watcher {
                 Err(_) => self.unread(template),
                 Ok(rows) => rows.iter().filter(|row| row.path.starts_with(&place.path)).for_each(|row| match self.kind {
                     Kind::Value => self.values_of(template, row, &tells),
-                    _ => self.found(template, row, keys),
+                    _ => self.found(template, row, keys, look.rights),
                 }),
             }
         }
@@ -313,7 +314,7 @@ impl Watcher {
         }
     }
 
-    fn found(&mut self, template: &'static str, row: &Row, keys: &[&[&str]]) {
+    fn found(&mut self, template: &'static str, row: &Row, keys: &[&[&str]], rights: &Rights) {
         let has = |seen: &Seen| seen.rows.get(template).is_some_and(|rows| rows.contains(&row.path));
         if has(&self.new) || !self.has_room() {
             return;
@@ -322,7 +323,7 @@ impl Watcher {
             if self.told.len() >= MAX_TOLD {
                 return;
             }
-            self.told.push(Change::Created { path: row.path.clone(), keys: unique_keys(row, keys) });
+            self.told.push(Change::Created { path: row.path.clone(), keys: unique_keys(row, keys, rights) });
         }
         self.new.rows.entry(template).or_default().insert(row.path.clone());
     }

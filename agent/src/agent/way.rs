@@ -19,9 +19,8 @@ const MTPS: &str = "Device.LocalAgent.MTP.";
 /// The longest topic that is used, in bytes.
 const MAX_TOPIC: usize = 1024;
 
-/// How many QoS 1 messages are under way in each direction at most, whatever `ReceiveMaximum` allows: each can have the size of the
-/// largest packet.
-const MAX_IN_FLIGHT: u16 = 16;
+/// How many QoS 1 messages are under way in each direction at most: each can have the size of the largest packet.
+const IN_FLIGHT: u16 = 16;
 
 /// The way that was last configured.
 pub(super) struct Way {
@@ -87,7 +86,10 @@ fn enabled(settings: &Settings) -> Option<(String, String)> {
     settings.rows(MTPS).find_map(|(mtp, _)| {
         let row = Row::new(settings, "Device.LocalAgent.MTP.{i}.", mtp);
         let client = format!("{}.", settings.value(&format!("{mtp}MQTT."), "Reference").trim_end_matches('.'));
-        let used = row.is("Enable") && row.text("Protocol") == "MQTT" && Row::client(settings, &client).is("Enable");
+        let used = settings.instances.contains_key(&client)
+            && row.is("Enable")
+            && row.text("Protocol") == "MQTT"
+            && Row::client(settings, &client).is("Enable");
         used.then(|| (mtp.to_owned(), client))
     })
 }
@@ -162,11 +164,8 @@ impl Agent {
             clean_start: row.is("CleanStart"),
             keep_alive: row.seconds("KeepAliveTime", 60),
             session_expiry: row.seconds("SessionExpiryInterval", 0),
-            in_flight: u16::try_from(row.number("ReceiveMaximum", 0))
-                .ok()
-                .filter(|max| *max > 0)
-                .map_or(MAX_IN_FLIGHT, |max| max.min(MAX_IN_FLIGHT)),
-            will: self.will(client),
+            in_flight: IN_FLIGHT,
+            will: self.will_of(client),
             will_delay: row.seconds("WillDelayInterval", 0),
             backoff: Backoff {
                 m: row.seconds("ConnectRetryTime", 5).max(Duration::from_secs(1)),
@@ -182,25 +181,24 @@ impl Agent {
 
     /// The Will for the broker: what the settings say, else a disconnect record for the first controller. The link adds the name of
     /// the connection.
-    fn will(&self, client: &str) -> Option<Publication> {
+    fn will_of(&self, client: &str) -> Option<Publication> {
         let row = Row::client(&self.settings, client);
         if !row.is("WillEnable") {
             return None;
         }
+        let to = self.recipients().into_iter().next();
+        let topic = row.word("WillTopic").filter(|topic| is_topic(topic)).or_else(|| Some(to.as_ref()?.topic.clone()))?;
         let will = match row.word("WillValue") {
-            Some(value) => Publication {
-                payload: value.into_bytes(),
-                content_type: row.word("WillContentType"),
-                response_topic: row.word("WillResponseTopic").filter(|topic| is_topic(topic)),
-                ..Publication::default()
-            },
-            None => {
-                let to = self.recipients().into_iter().next()?;
-                self.endpoint.disconnect_record(&to.id, &to.topic, "the broker lost the connection")
-            }
+            Some(value) => Publication { payload: value.into_bytes(), ..Publication::default() },
+            None => self.endpoint.disconnect_record(&to?.id, &topic, "the broker lost the connection"),
         };
-        let topic = row.word("WillTopic").filter(|topic| is_topic(topic)).unwrap_or_else(|| will.topic.clone());
-        is_topic(&topic).then(|| Publication { topic, qos: qos(&row, "WillQoS", 1), retain: row.is("WillRetain"), ..will })
+        Some(Publication { topic, qos: qos(&row, "WillQoS", 1), retain: row.is("WillRetain"), ..will })
+    }
+
+    /// What is left with the broker as the Will.
+    #[must_use]
+    pub fn will(&self) -> Option<Publication> {
+        self.way.settings.as_ref()?.will.clone()
     }
 
     /// The broker that is used, for a person.

@@ -109,7 +109,7 @@ row! {
     pub(crate) struct ProfileRow {
         /// Whether it reports.
         Enable: bool [rw] = "false",
-        /// A name that never changes; the agent makes one up (`cpe-1`).
+        /// A name that never changes.
         Alias: String [once, len(64)] = "",
         /// Its name.
         Name: String [rw, len(255)] = "",
@@ -183,7 +183,7 @@ impl Setting for BulkData {
         let mut profiles = view.settings.rows(TABLE).filter(|(path, _)| is_enabled(view.settings, path));
         let status = if !is_on(view.settings) {
             Status::Disabled
-        } else if profiles.any(|(path, _)| trouble(view.settings, path).is_some()) {
+        } else if profiles.any(|(path, _)| trouble(view.settings, path, &view.facts.link.client).is_some()) {
             Status::Error
         } else {
             Status::Enabled
@@ -208,14 +208,6 @@ impl Setting for Profile {
     const MAX_ROWS: usize = MAX_PROFILES;
     type Row = ProfileRow;
     fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
-        let own = format!("cpe-{}", edit.at.trim_end_matches('.').rsplit('.').next().unwrap_or(""));
-        let alias = values.entry("Alias".to_owned()).or_default();
-        if alias.is_empty() {
-            *alias = own;
-        } else if alias.starts_with("cpe-") && *alias != own {
-            let text = format!("Alias {alias:?}: names that begin with cpe- are the agent's to give; leave it out or choose another");
-            return Err(("Alias", Fault::new(code::INVALID_VALUE, text)));
-        }
         values.entry("Controller".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
         Ok(())
     }
@@ -226,7 +218,7 @@ impl Setting for Profile {
         vec![
             ("ParameterNumberOfEntries", entries(view, &format!("{at}Parameter."))),
             ("X_LINE3_Sequence", sequence),
-            ("X_LINE3_Trouble", Ok(trouble(view.settings, at).unwrap_or_default())),
+            ("X_LINE3_Trouble", Ok(trouble(view.settings, at, &view.facts.link.client).unwrap_or_default())),
         ]
     }
 }
@@ -313,24 +305,18 @@ pub(crate) fn read<R: Row>(settings: &Settings, path: &str) -> Option<R> {
     R::take(settings.instances.get(path).unwrap_or(&NONE)).ok()
 }
 
-/// Why the profile at this path cannot send its reports.
-pub(crate) fn trouble(settings: &Settings, profile: &str) -> Option<String> {
-    let protocol = settings.value(profile, "Protocol");
-    if protocol == Protocol::USPEventNotif.write() {
+/// Why the profile at this path cannot send its reports. `client` is the concrete path of the MQTT client that the agent talks to its
+/// controllers by.
+pub(crate) fn trouble(settings: &Settings, profile: &str, client: &str) -> Option<String> {
+    if settings.value(profile, "Protocol") == Protocol::USPEventNotif.write() {
         return None;
     }
     let mqtt = format!("{profile}MQTT.");
-    let (client, own) = (settings.value(&mqtt, "Reference"), client_of_agent(settings));
     if settings.value(&mqtt, "PublishTopic").is_empty() {
         return Some(format!("{mqtt}PublishTopic is empty; set it"));
     }
-    (client != own).then(|| format!("{mqtt}Reference is {client:?}; the agent has one connection, which is that of {own}"))
-}
-
-/// The MQTT client that the agent talks to its controllers by.
-fn client_of_agent(settings: &Settings) -> &str {
-    let mtp = settings.rows("Device.LocalAgent.MTP.").map(|(path, _)| settings.value(&format!("{path}MQTT."), "Reference"));
-    mtp.into_iter().map(|reference| reference.trim_end_matches('.')).find(|reference| !reference.is_empty()).unwrap_or("")
+    let (reference, own) = (settings.value(&mqtt, "Reference"), client.trim_end_matches('.'));
+    (reference != own).then(|| format!("{mqtt}Reference is {reference:?}; the agent has one connection, which is that of {own}"))
 }
 
 #[cfg(test)]

@@ -185,12 +185,12 @@ impl Setting for BootParameter {
     type Row = BootParameterRow;
     fn complete(values: &mut Args, _: &Edit<'_>) -> Result<(), Blame> {
         let name = values.get("ParameterName").map_or("", String::as_str);
-        let enabled = values.get("Enable").is_some_and(|enable| enable == "true");
-        match Path::parse(name) {
+        let wrong = |text: String| Err(("ParameterName", Fault::new(code::INVALID_VALUE, text)));
+        if name.starts_with(super::MADE_UP) {
             // Added without a name it has a made-up one, until it is given one.
-            Err(_) if name.starts_with(super::MADE_UP) && !enabled => Ok(()),
-            Err(fault) => Err(("ParameterName", Fault::new(code::INVALID_VALUE, fault.text))),
-            Ok(_) => Ok(()),
+            let enabled = values.get("Enable").is_some_and(|enable| enable == "true");
+            return if enabled { wrong("give the ParameterName before it is enabled".to_owned()) } else { Ok(()) };
         }
+        Path::parse(name).map_or_else(|fault| wrong(fault.text), |_| Ok(()))
     }
 }

@@ -2,7 +2,7 @@
 
 use line3_proto::fault::code;
 use line3_proto::row::Args;
-use line3_proto::value::Known;
+use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, row, values};
 
 use super::{Blame, Edit, Setting, entries};
@@ -33,9 +33,9 @@ row! {
         Alias: String [once, len(64)] = "",
         /// Its name, which never changes either.
         Name: String [once, len(64)] = "",
-        /// Whether it connects. It is the only way to the box, so it stays: a box that turned it off could not be told to turn it on.
-        Enable: bool [rw] = "true",
-        /// `Connecting`, `Connected` or `Error_BrokerUnreachable`.
+        /// Whether it connects. The agent refuses to be left without any way to it: it could not be told to turn one on again.
+        Enable: bool [rw] = "false",
+        /// `Connecting`, `Connected` or `Error_BrokerUnreachable`; `Disabled`: no MTP uses it.
         Status: String,
         /// The version of MQTT.
         ProtocolVersion: Version [rw] = "5.0",
@@ -71,7 +71,7 @@ row! {
         /// Its MQTT client id; empty: the broker gives one, which is kept.
         ClientID: String [rw, len(256)] = "",
         /// The user name that the broker wants; empty: none.
-        Username: String [rw, len(256)] = "",
+        Username: String [rw, secured, len(256)] = "",
         /// The password that the broker wants.
         Password: String [rw, secret, len(256)] = "",
         /// The shortest wait before connecting again.
@@ -97,7 +97,8 @@ row! {
         Alias: String [once, len(64)] = "",
         /// Whether the client listens.
         Enable: bool [rw] = "false",
-        /// `Subscribed` or `Unsubscribed`.
+        /// `Subscribed`; `Subscribing`: the broker has not answered yet; `Error`: it has refused; `Unsubscribed`: disabled, or there is
+        /// no connection.
         Status: String,
         /// The topic; `+` and `#` are taken.
         Topic: String [rw, len(1024)] = "",
@@ -115,16 +116,12 @@ impl Setting for Client {
     const KEYS: &'static [&'static [&'static str]] = &[&["Name"], &["Alias"]];
     type Row = ClientRow;
     fn complete(values: &mut Args, _: &Edit<'_>) -> Result<(), Blame> {
-        super::stays_on(values)?;
-        publishable(values, "WillTopic")?;
-        if values.get("BrokerAddress").is_none_or(|address| address.trim().is_empty()) {
-            return Err(("BrokerAddress", Fault::new(code::INVALID_VALUE, "without a broker the box cannot be reached any more")));
-        }
-        Ok(())
+        publishable(values, "WillTopic")
     }
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
         let link = &view.facts.link;
         let status = match (link.up, link.trouble.is_empty()) {
+            _ if at != link.client => "Disabled",
             (true, _) => "Connected",
             (false, true) => "Connecting",
             (false, false) => "Error_BrokerUnreachable",
@@ -165,8 +162,10 @@ impl Setting for ClientSubscription {
         Err(("Topic", Fault::new(code::INVALID_VALUE, text)))
     }
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
-        let on = view.facts.link.up && view.settings.value(at, "Enable") == "true";
-        vec![("Status", Ok(if on { "Subscribed" } else { "Unsubscribed" }.to_owned()))]
+        let client = at.find("Subscription.").and_then(|end| at.get(..end)).unwrap_or("");
+        let enable = bool::read(view.settings.value(at, "Enable")).unwrap_or(false);
+        let status = view.facts.link.subscription(client, view.settings.value(at, "Topic"), enable);
+        vec![("Status", Ok(status.to_owned()))]
     }
 }
 

@@ -20,8 +20,8 @@ row! {
     pub struct MtpRow {
         /// A name that never changes.
         Alias: String [once, len(64)] = "",
-        /// Whether this way is used. It is the only one, so it stays: a box that turned it off could not be told to turn it on.
-        Enable: bool [rw] = "true",
+        /// Whether this way is used. The agent refuses to be left without any: it could not be told to turn one on again.
+        Enable: bool [rw] = "false",
         /// `Up` or `Down`.
         Status: String,
         /// How it goes.
@@ -51,11 +51,9 @@ impl Setting for Mtp {
     const DOC: &'static str = "A way to the agent.";
     const KEYS: &'static [&'static [&'static str]] = &[&["Alias"]];
     type Row = MtpRow;
-    fn complete(values: &mut Args, _: &Edit<'_>) -> Result<(), Blame> {
-        super::stays_on(values)
-    }
-    fn live(view: &View<'_>, _: &str) -> Vec<(&'static str, Known<String>)> {
-        vec![("Status", Ok(if view.facts.link.up { "Up" } else { "Down" }.to_owned()))]
+    fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
+        let link = &view.facts.link;
+        vec![("Status", Ok(if link.up && at == link.mtp { "Up" } else { "Down" }.to_owned()))]
     }
 }
 

@@ -85,10 +85,27 @@ impl Setting for Subscription {
     fn complete(values: &mut Args, edit: &Edit<'_>) -> Result<(), Blame> {
         values.entry("Recipient".to_owned()).or_insert_with(|| edit.by.trim_end_matches('.').to_owned());
         values.entry("CreationDate".to_owned()).or_insert_with(|| edit.now.wall.to_string());
+        only_for_oneself(values, edit)?;
         trigger::settings(values).map_err(|fault| ("TriggerConfigSettings", fault))?;
         references(values).map_err(|fault| ("ReferenceList", fault))?;
         Ok(())
     }
+}
+
+/// Refuses to say what another controller's subscription sets: it does that with the rights of its recipient, which nobody else is
+/// to use.
+fn only_for_oneself(values: &Args, edit: &Edit<'_>) -> Result<(), Blame> {
+    let recipient = values.get("Recipient").map_or("", String::as_str);
+    if edit.fresh || edit.by.is_empty() || recipient == edit.by.trim_end_matches('.') {
+        return Ok(());
+    }
+    for name in ["TriggerAction", "TriggerConfigSettings"] {
+        if values.get(name).map_or("", String::as_str) != edit.settings.value(edit.at, name) {
+            let text = format!("what the subscription of {recipient} sets, it sets with its rights: only {recipient} may change {name}");
+            return Err((name, Fault::new(code::PERMISSION_DENIED, text)));
+        }
+    }
+    Ok(())
 }
 
 /// What a subscription is about.

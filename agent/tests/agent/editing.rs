@@ -60,9 +60,10 @@ fn a_wrong_parameter_that_is_required_or_a_key_refuses_the_row() {
     "#]],
     );
     check(
-        &format!("1s {ADD} NotifType!=ValueChange"),
+        &format!("1s {ADD} NotifType!=Gossip"),
         &expect![[r#"
-            1s > #2 AddResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=cpe-2 Recipient=Device.LocalAgent.Controller.1
+            1s > #2 Error 7021 NotifType: NotifType takes one of ValueChange, ObjectCreation, ObjectDeletion, OperationComplete, Event, not "Gossip"
+            1s > #2   Device.LocalAgent.Subscription.NotifType: 7012 NotifType takes one of ValueChange, ObjectCreation, ObjectDeletion, OperationComplete, Event, not "Gossip"
         "#]],
     );
 }

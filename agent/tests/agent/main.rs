@@ -4,6 +4,7 @@
 mod bench;
 mod commands;
 mod editing;
+mod editing_rules;
 mod looking;
 mod notifying;
 mod once;
@@ -14,3 +15,4 @@ mod rows;
 mod script;
 mod show;
 mod storm;
+mod trusting;

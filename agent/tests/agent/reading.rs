@@ -45,7 +45,7 @@ fn get_takes_objects_parameters_and_wildcards() {
         "Get Device.LocalAgent.MTP.1.Alias Device.LocalAgent.Controller. Device.LocalAgent.Controller.*.EndpointID",
         &expect![[r#"
             1s > #1 GetResp Device.LocalAgent.MTP.1. Alias=cpe-1
-            1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 AssignedRole= BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::line3 InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=true OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
+            1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 AssignedRole=Device.LocalAgent.ControllerTrust.Role.4 BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::line3 InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=true OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
             1s > #1 GetResp Device.LocalAgent.Controller.1.MTP.1. Alias=cpe-1 Enable=true Protocol=MQTT
             1s > #1 GetResp Device.LocalAgent.Controller.1.MTP.1.MQTT. AgentMTPReference=Device.LocalAgent.MTP.1 Reference=Device.MQTT.Client.1 Topic=usp/controller/self::line3/proto::sim-1
             1s > #1 GetResp Device.LocalAgent.Controller.1.TransferCompletePolicy. ResultTypeFilter=Both
@@ -72,13 +72,13 @@ fn max_depth_counts_levels() {
     check(
         "Get depth=1 Device.LocalAgent.Controller.1.",
         &expect![[r#"
-            1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 AssignedRole= BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::line3 InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=true OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
+            1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 AssignedRole=Device.LocalAgent.ControllerTrust.Role.4 BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::line3 InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=true OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
         "#]],
     );
     check(
         "Get depth=2 Device.LocalAgent.Controller.1.",
         &expect![[r#"
-            1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 AssignedRole= BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::line3 InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=true OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
+            1s > #1 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1 AssignedRole=Device.LocalAgent.ControllerTrust.Role.4 BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::line3 InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=true OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
             1s > #1 GetResp Device.LocalAgent.Controller.1.MTP.1. Alias=cpe-1 Enable=true Protocol=MQTT
             1s > #1 GetResp Device.LocalAgent.Controller.1.TransferCompletePolicy. ResultTypeFilter=Both
         "#]],

@@ -222,7 +222,7 @@ fn a_profile_is_added_filled_changed_and_deleted_live() {
         ),
         &expect![[r#"
             1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
-            1s > #3 SetResp Device.BulkData.Profile.2.MQTT. PublishQoS=0 PublishRetain=true PublishTopic=bulk Reference=Device.MQTT.Client.1.
+            1s > #3 SetResp Device.BulkData.Profile.2.MQTT. PublishQoS=0 PublishRetain=true PublishTopic=bulk Reference=Device.MQTT.Client.1
             2s > #4 AddResp Device.BulkData.Profile.2.Parameter.1.
             3s > #5 GetResp Device.BulkData.Profile.2. Alias=cpe-2 Controller=Device.LocalAgent.Controller.1 Enable=false EncodingType=JSON Name= NumberOfRetainedFailedReports=0 ParameterNumberOfEntries=1 Protocol=MQTT ReportingInterval=10 TimeReference=0001-01-01T00:00:00Z X_LINE3_Trouble=
             3s > #5 GetResp Device.BulkData.Profile.2.JSONEncoding. ReportFormat=ObjectHierarchy ReportTimestamp=Unix-Epoch
@@ -328,22 +328,49 @@ fn what_makes_no_sense_is_refused() {
             4s > #5 Error 7021 NumberOfRetainedFailedReports: NumberOfRetainedFailedReports takes -1 to 2147483647, not -2
             4s > #5   Device.BulkData.Profile.NumberOfRetainedFailedReports: 7012 NumberOfRetainedFailedReports takes -1 to 2147483647, not -2
             5s > #6 AddResp Device.BulkData.Profile.2. Alias=cpe-2 [Controller: 7013 Controller is read-only]
-            6s > #7 Error 7012 Alias "cpe-7": names that begin with cpe- are the agent's to give; leave it out or choose another
+            6s > #7 Error 7021 Alias: Alias "cpe-7": names that begin with cpe- are the agent's to give; leave it out or choose another
             6s > #7   Device.BulkData.Profile.Alias: 7012 Alias "cpe-7": names that begin with cpe- are the agent's to give; leave it out or choose another
             7s > #8 AddResp Device.BulkData.Profile.3. Alias=cpe-3
-            8s > #9 Error 7012 Device.IP.Interface.[Name=="eth0"].Status is no reference of a report: that takes names, instance numbers and * only
-            8s > #9   Device.BulkData.Profile.2.Parameter.Reference: 7012 Device.IP.Interface.[Name=="eth0"].Status is no reference of a report: that takes names, instance numbers and * only
-            9s > #10 Error 7012 Device.DeviceInfo.Nope is neither an object nor a parameter of this box's data model
-            9s > #10   Device.BulkData.Profile.2.Parameter.Reference: 7012 Device.DeviceInfo.Nope is neither an object nor a parameter of this box's data model
-            10s > #11 Error 7012 "a/#": there is no publishing to a topic with # or +
+            8s > #9 AddResp Device.BulkData.Profile.2.Parameter.1. [Reference: 7012 Device.IP.Interface.[Name=="eth0"].Status is no reference of a report: that takes names, instance numbers and * only]
+            9s > #10 AddResp Device.BulkData.Profile.2.Parameter.2. [Reference: 7012 Device.DeviceInfo.Nope is neither an object nor a parameter of this box's data model]
+            10s > #11 Error 7021 PublishTopic: "a/#": there is no publishing to a topic with # or +
             10s > #11   Device.BulkData.Profile.2.MQTT.PublishTopic: 7012 "a/#": there is no publishing to a topic with # or +
-            11s > #12 Error 7012 Device.MQTT.Client.9 is no row of Device.MQTT.Client.; Reference takes one that is there
+            11s > #12 Error 7021 Reference: Device.MQTT.Client.9 is no row of Device.MQTT.Client.; Reference takes one that is there
             11s > #12   Device.BulkData.Profile.2.MQTT.Reference: 7012 Device.MQTT.Client.9 is no row of Device.MQTT.Client.; Reference takes one that is there
             12s > #13 Error 7021 PublishQoS: PublishQoS takes 0 to 1, not 2
             12s > #13   Device.BulkData.Profile.2.MQTT.PublishQoS: 7012 PublishQoS takes 0 to 1, not 2
             13s > #14 AddResp Device.BulkData.Profile.4. Alias=cpe-4
             13s > #15 Error 7005 Device.BulkData.Profile. has 4 rows, the most there can be; delete one first
+            13s > #15   Device.BulkData.Profile.: 7005 Device.BulkData.Profile. has 4 rows, the most there can be; delete one first
             13s > #16 Error 7005 Device.BulkData.Profile. has 4 rows, the most there can be; delete one first
+            13s > #16   Device.BulkData.Profile.: 7005 Device.BulkData.Profile. has 4 rows, the most there can be; delete one first
+        "#]],
+    );
+}
+
+#[test]
+fn an_add_reaches_into_the_objects_of_the_row() {
+    check(
+        &format!(
+            "1s {ADD} MQTT.Reference=Device.MQTT.Client.1 MQTT.PublishTopic=bulk JSONEncoding.ReportFormat=NameValuePair
+             2s < Get Device.BulkData.Profile.2.MQTT. Device.BulkData.Profile.2.JSONEncoding.ReportFormat
+             3s {ADD} MQTT.PublishTopic=a/# MQTT.Nope=1 HTTP.URL=x MQTT.PublishQoS=0 Parameter.{{i}}.Name=x
+             4s < Get Device.BulkData.Profile.3.MQTT.
+             5s {ADD} MQTT.PublishTopic!=a/#
+             6s {ADD} HTTP.URL!=x
+             7s < Get Device.BulkData.ProfileNumberOfEntries"
+        ),
+        &expect![[r#"
+            1s > #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            2s > #3 GetResp Device.BulkData.Profile.2.MQTT. PublishQoS=1 PublishRetain=false PublishTopic=bulk Reference=Device.MQTT.Client.1
+            2s > #3 GetResp Device.BulkData.Profile.2.JSONEncoding. ReportFormat=NameValuePair
+            3s > #4 AddResp Device.BulkData.Profile.3. Alias=cpe-3 [HTTP.URL: 7010 Device.BulkData.Profile.{i}.HTTP. has no parameter URL] [MQTT.Nope: 7010 Device.BulkData.Profile.{i}.MQTT. has no parameter Nope] [MQTT.PublishTopic: 7012 "a/#": there is no publishing to a topic with # or +] [Parameter.{i}.Name: 7010 Device.BulkData.Profile.{i}.Parameter.{i}. has no parameter Name]
+            4s > #5 GetResp Device.BulkData.Profile.3.MQTT. PublishQoS=0 PublishRetain=false PublishTopic= Reference=
+            5s > #6 Error 7021 PublishTopic: "a/#": there is no publishing to a topic with # or +
+            5s > #6   Device.BulkData.Profile.MQTT.PublishTopic: 7012 "a/#": there is no publishing to a topic with # or +
+            6s > #7 Error 7021 URL: Device.BulkData.Profile.{i}.HTTP. has no parameter URL
+            6s > #7   Device.BulkData.Profile.HTTP.URL: 7010 Device.BulkData.Profile.{i}.HTTP. has no parameter URL
+            7s > #8 GetResp Device.BulkData. ProfileNumberOfEntries=3
         "#]],
     );
 }

@@ -90,7 +90,9 @@ fn answer(response: Response) -> Vec<String> {
         Response::DeleteResp(delete) => {
             let object = |result: line3_proto::usp::DeletedObjectResult| match result.oper_status.and_then(|s| s.oper_status) {
                 Some(DeleteRespOperStatus::OperSuccess(done)) => {
-                    format!("DeleteResp {}: gone [{}]", result.requested_path, done.affected_paths.join(" "))
+                    let stays = done.unaffected_path_errs.iter().map(|e| format!(" [{}: {} {}]", e.unaffected_path, e.err_code, e.err_msg));
+                    let gone = done.affected_paths.join(" ");
+                    format!("DeleteResp {}: gone [{gone}]{}", result.requested_path, stays.collect::<String>())
                 }
                 Some(DeleteRespOperStatus::OperFailure(e)) => {
                     format!("DeleteResp {}: {} {}", result.requested_path, e.err_code, e.err_msg)

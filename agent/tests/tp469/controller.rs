@@ -42,6 +42,8 @@ pub(crate) struct Controller {
     /// Everything that came, for a case that looks at publications.
     heard: Vec<Publication>,
     unopened: Vec<String>,
+    /// Filters that the broker has granted.
+    granted: Vec<String>,
 }
 
 impl Controller {
@@ -69,10 +71,12 @@ impl Controller {
             records: VecDeque::new(),
             heard: Vec::new(),
             unopened: Vec::new(),
+            granted: Vec::new(),
         };
         loop {
             match controller.line.seen.recv_timeout(LIMIT) {
                 Ok(Seen::Up) => return controller,
+                Ok(Seen::Subscribed(filter)) => controller.granted.push(filter),
                 Ok(Seen::Refused(why)) => panic!("{id} cannot connect: {why}"),
                 Ok(Seen::Heard(publication, content)) => controller.file(publication, content),
                 Err(_) => panic!("{id} cannot connect: the broker is silent"),
@@ -125,9 +129,11 @@ impl Controller {
         self.line.publish(publication);
     }
 
-    /// Listens on one more topic.
+    /// Listens on one more topic, from now on.
     pub(crate) fn subscribe(&mut self, filter: &str) {
         self.line.subscribe(filter);
+        let granted = |me: &mut Self| me.granted.iter().any(|known| known == filter).then_some(());
+        self.wait(LIMIT, granted).unwrap_or_else(|| panic!("the broker grants no subscription to {filter}; {}", self.rest()));
     }
 
     /// The answer to the request with this message id, if it comes in this time.
@@ -307,6 +313,7 @@ impl Controller {
             match self.line.seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Seen::Heard(publication, content)) => self.file(publication, content),
                 Ok(Seen::Up) => {}
+                Ok(Seen::Subscribed(filter)) => self.granted.push(filter),
                 Ok(Seen::Refused(why)) => self.unopened.push(why),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
             }
@@ -314,6 +321,9 @@ impl Controller {
     }
 
     fn file(&mut self, publication: Publication, content: Result<Content, String>) {
+        if content.is_ok() {
+            crate::universal::check(&publication, &self.agent, &self.me);
+        }
         self.heard.push(publication);
         match content {
             Ok(Content::Message(message)) => match message.into_content() {

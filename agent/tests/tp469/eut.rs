@@ -61,6 +61,11 @@ impl Process {
         self.child = Some(child.unwrap());
     }
 
+    /// The number of the process that runs.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it does not run").id()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

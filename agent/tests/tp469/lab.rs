@@ -53,11 +53,6 @@ impl Lab {
         dir
     }
 
-    /// The certificate of the authority that signs everybody, PEM.
-    pub(crate) fn ca_pem(&self) -> String {
-        self.authority().pem()
-    }
-
     /// Writes a certificate for this endpoint id, or for the broker where that is an address, into a directory.
     pub(crate) fn issue(&self, dir: &Path, name: &str) -> Files {
         issue(self.authority(), dir, name)
@@ -81,7 +76,8 @@ impl Lab {
         }
     }
 
-    fn authority(&self) -> &CertifiedIssuer<'static, KeyPair> {
+    /// The authority that signs everybody.
+    pub(crate) fn authority(&self) -> &CertifiedIssuer<'static, KeyPair> {
         self.authority.get_or_init(|| authority("TP-469"))
     }
 

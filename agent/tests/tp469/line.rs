@@ -25,6 +25,8 @@ enum Order {
 #[allow(clippy::large_enum_variant, reason = "few are alive at a time")]
 pub(crate) enum Seen {
     Up,
+    /// The broker has granted this subscription.
+    Subscribed(String),
     /// A record that is for us, opened, or what it was instead.
     Heard(Publication, Result<Content, String>),
     /// The connection, a publication or a subscription came to nothing.
@@ -80,7 +82,8 @@ impl Line {
                     }
                     LinkEvent::Refused(_, why) | LinkEvent::NotSubscribed { reason: why, .. } => Seen::Refused(why),
                     LinkEvent::Down { reason, .. } => Seen::Refused(reason),
-                    LinkEvent::Sent(_) | LinkEvent::Unheard(_) | LinkEvent::Subscribed(_) | LinkEvent::Unsubscribed(_) => continue,
+                    LinkEvent::Subscribed(filter) => Seen::Subscribed(filter),
+                    LinkEvent::Sent(_) | LinkEvent::Unheard(_) | LinkEvent::Unsubscribed(_) => continue,
                 };
                 if tell.send(seen).is_err() {
                     break;

@@ -16,18 +16,29 @@
 #[macro_use]
 mod case;
 mod controller;
+mod errors;
 mod eut;
 mod lab;
 mod line;
 mod setup;
 mod table;
+mod universal;
 
 mod access;
+mod add;
 mod bulk;
+mod delete;
 mod functionality;
 mod get;
+
+mod instances;
+mod killed;
 mod mqtt;
 mod notify;
+mod operate;
+mod records;
+mod scripted_broker;
+mod set;
 mod supported;
 
 use std::process::ExitCode;
@@ -40,7 +51,21 @@ use lab::Lab;
 use table::Table;
 
 /// The groups.
-const GROUPS: &[&[Case]] = &[access::CASES, bulk::CASES, functionality::CASES, get::CASES, mqtt::CASES, notify::CASES, supported::CASES];
+const GROUPS: &[&[Case]] = &[
+    access::CASES,
+    add::CASES,
+    bulk::CASES,
+    delete::CASES,
+    functionality::CASES,
+    get::CASES,
+    instances::CASES,
+    mqtt::CASES,
+    notify::CASES,
+    operate::CASES,
+    records::CASES,
+    set::CASES,
+    supported::CASES,
+];
 
 /// Cases mostly wait, so many run side by side.
 const THREADS: usize = 24;
@@ -60,6 +85,11 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = GROUPS.iter().copied().flatten().map(|case| case.trial(&lab, &table)).collect();
     let whole = Arc::clone(&table);
     trials.push(Trial::test("every_case_is_accounted_for", move || whole.check().map_err(Into::into)));
+    let shared = Arc::clone(&lab);
+    trials.push(Trial::test("kill_9_never_loses_what_was_acknowledged", move || {
+        killed::kill_9_never_loses_what_was_acknowledged(&shared);
+        Ok(())
+    }));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         print!("{table}");

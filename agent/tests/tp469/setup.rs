@@ -46,6 +46,12 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
     path.split_at(path.rfind('.').unwrap() + 1)
 }
 
+/// A concrete path's one in the supported data model: every number becomes `{i}`.
+pub(crate) fn supported_path(path: &str) -> String {
+    let level = |level: &str| if level.parse::<u32>().is_ok() { "{i}".to_owned() } else { level.to_owned() };
+    path.split('.').map(level).collect::<Vec<_>>().join(".")
+}
+
 /// All values that a path gives, by full path.
 pub(crate) fn values(controller: &mut Controller, path: &str) -> BTreeMap<String, String> {
     all(&controller.get(&[path]).unwrap())
@@ -72,7 +78,7 @@ pub(crate) fn all(response: &GetResp) -> BTreeMap<String, String> {
     values
 }
 
-/// How many rows a table has.
+/// The rows of a table.
 pub(crate) fn rows(controller: &mut Controller, table: &str) -> Vec<String> {
     let response = controller.instances(&[table], true).unwrap();
     response.req_path_results[0].curr_insts.iter().map(|row| row.instantiated_obj_path.clone()).collect()
@@ -133,4 +139,19 @@ pub(crate) fn not_deleted(response: &DeleteResp, index: usize) -> &DeleteRespOpe
         DeleteRespOperStatus::OperFailure(failure) => failure,
         DeleteRespOperStatus::OperSuccess(_) => panic!("deleted: {response:?}"),
     }
+}
+
+/// Removes all rows of a table, for a case that wants none.
+pub(crate) fn remove_all(controller: &mut Controller, table: &str) {
+    controller.delete(false, &[&format!("{table}*.")]).unwrap();
+    assert_eq!(rows(controller, table), [""; 0]);
+}
+
+/// The row of the asking controller in the table of controllers.
+pub(crate) fn own_row(controller: &mut Controller) -> String {
+    let path = format!("{CONTROLLERS}[EndpointID==\"{}\"].", controller.me);
+    let response = controller.instances(&[CONTROLLERS], true).unwrap();
+    let rows = &response.req_path_results[0].curr_insts;
+    let own = rows.iter().find(|row| row.unique_keys["EndpointID"] == controller.me.as_str());
+    own.unwrap_or_else(|| panic!("no {path}: {response:?}")).instantiated_obj_path.clone()
 }

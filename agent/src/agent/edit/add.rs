@@ -1,16 +1,18 @@
 //! Add.
 
+use std::collections::BTreeMap;
+
 use line3_proto::Fault;
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target as PathTarget};
-use line3_proto::row;
+use line3_proto::row::Args;
 use line3_proto::usp::{
     Add, AddResp, AddRespOperStatus, AddRespOperationFailure, AddRespOperationStatus, AddRespOperationSuccess, AddRespParameterError,
     CreateObject, CreatedObjectResult,
 };
 
-use super::{Denied, Editor, Granted, Target, Wish, readable, refusal, settle};
+use super::{Denied, Editor, Granted, Target, Wish, grant, refusal, settle, told};
 use crate::agent::get::within_bounds;
 use crate::agent::look::Look;
 use crate::agent::model::Source;
@@ -85,7 +87,6 @@ fn create(
     if !look.rights.allows(Kind::Obj, Right::Write, table) {
         return Err(Fault::new(code::PERMISSION_DENIED, format!("your roles do not let you add to {table}")).into());
     }
-    within_bounds(object.param_settings.len())?;
     editor.count(object.param_settings.len())?;
     if draft.rows(table).count() >= def.max_rows {
         let text = format!("{table} has {} rows, the most there can be; delete one first", def.max_rows);
@@ -94,13 +95,48 @@ fn create(
     // A unique key that is given counts as required (R-ADD.5).
     let is_key = |name: &str| def.keys.iter().any(|key| key.contains(&name));
     let wishes = object.param_settings.iter().map(|s| Wish { name: &s.param, value: &s.value, required: s.required || is_key(&s.param) });
-    let wishes: Vec<Wish<'_>> = wishes.collect();
+    let (wishes, inner): (Vec<Wish<'_>>, Vec<Wish<'_>>) = wishes.partition(|wish| !wish.name.contains('.'));
     let path = draft.next(table).ok_or_else(|| Fault::new(code::RESOURCES_EXCEEDED, format!("{table} has no instance number left")))?;
     let target = Target { path: &path, template: def.path, fields: def.fields, old: None };
-    let Granted { values, faults } = settle(look, draft, def, &target, &wishes, editor)?;
+    let Granted { values, mut faults } = settle(look, draft, def, &target, &wishes, editor)?;
+    let objects = settle_inner(look, draft, &target, inner, editor, &mut faults)?;
     draft.insert_row(&path, values.clone());
-    let keys = def.keys.iter().copied().flatten().filter(|name| readable(look, &path, name));
-    let unique_keys = row::map(keys.filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone()))));
+    draft.instances.extend(objects);
+    let unique_keys = told(look, &target, &values, def.keys.iter().copied().flatten().copied());
     let param_errs = faults.into_iter().map(|(param, fault)| AddRespParameterError { param, err_code: fault.code, err_msg: fault.text });
     Ok(AddRespOperationSuccess { param_errs: param_errs.collect(), unique_keys, instantiated_path: path })
+}
+
+/// The values of objects in a new row that are no tables (`MQTT.PublishTopic`), by their paths; adds what was wrong with those that
+/// were not required.
+fn settle_inner(
+    look: &Look<'_>,
+    draft: &Settings,
+    row: &Target<'_>,
+    wishes: Vec<Wish<'_>>,
+    editor: &Editor<'_>,
+    faults: &mut Vec<(String, Fault)>,
+) -> Result<Vec<(String, Args)>, Denied> {
+    let mut objects: BTreeMap<&str, Vec<Wish<'_>>> = BTreeMap::new();
+    for wish in wishes {
+        let (object, name) = wish.name.split_at(wish.name.rfind('.').map_or(0, |dot| dot + 1));
+        objects.entry(object).or_default().push(Wish { name, ..wish });
+    }
+    let mut settled = Vec::new();
+    for (object, wishes) in objects {
+        let (path, template) = (format!("{}{object}", row.path), format!("{}{object}", row.template));
+        let whole = |(name, fault): (String, Fault)| (format!("{object}{name}"), fault);
+        let target = Target { path: &path, template: &template, fields: &[], old: None };
+        let granted = match look.model.nodes.get(template.as_str()).map(|node| node.source) {
+            Some(Source::Setting(def)) if !object.contains("{i}") => {
+                let granted = settle(look, draft, def, &Target { fields: def.fields, ..target }, &wishes, editor);
+                granted.inspect(|granted| settled.push((path.clone(), granted.values.clone())))
+            }
+            // None of them is supported, which is said of each.
+            _ => grant(look, &target, &wishes, &[]),
+        };
+        let whole_all = |denied: Denied| Denied { params: denied.params.into_iter().map(whole).collect(), ..denied };
+        faults.extend(granted.map_err(whole_all)?.faults.into_iter().map(whole));
+    }
+    Ok(settled)
 }

@@ -4,13 +4,13 @@ use line3_proto::Fault;
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::path::Path;
-use line3_proto::row::{self, Args};
+use line3_proto::row::Args;
 use line3_proto::usp::{
     Set, SetResp, SetRespOperStatus, SetRespOperationFailure, SetRespOperationStatus, SetRespOperationSuccess, SetRespParameterError,
     UpdateObject, UpdatedInstanceFailure, UpdatedInstanceResult, UpdatedObjectResult,
 };
 
-use super::{Denied, Editor, Granted, Target, Wish, grant, readable, refusal, settle};
+use super::{Denied, Editor, Granted, Target, Wish, grant, refusal, settle, told};
 use crate::agent::get::within_bounds;
 use crate::agent::look::{Look, Place, is_object};
 use crate::agent::model::Source;
@@ -104,7 +104,6 @@ fn update(
 }
 
 fn places(look: &mut Look<'_>, object: &UpdateObject) -> Result<Vec<Place>, Fault> {
-    within_bounds(object.param_settings.len())?;
     let path = Path::parse(&object.obj_path)?;
     if !is_object(&path) {
         return Err(Fault::new(code::INVALID_PATH_SYNTAX, format!("{path} is no object path; it must end in a dot")));
@@ -129,8 +128,8 @@ fn update_one(
         Source::Setting(def) => settle(look, draft, def, &target, wishes, editor)?,
         _ => grant(look, &target, wishes, &[])?,
     };
-    let set = wishes.iter().filter(|wish| !faults.iter().any(|(name, _)| name == wish.name) && readable(look, &place.path, wish.name));
-    let updated_params = row::map(set.filter_map(|wish| Some((wish.name.to_owned(), values.get(wish.name)?.clone()))));
+    let set = wishes.iter().map(|wish| wish.name).filter(|name| !faults.iter().any(|(faulty, _)| faulty == name));
+    let updated_params = told(look, &target, &values, set);
     let result =
         UpdatedInstanceResult { affected_path: place.path.clone(), param_errs: faults.into_iter().map(error).collect(), updated_params };
     if values == old {

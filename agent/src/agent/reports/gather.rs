@@ -64,9 +64,9 @@ impl References {
                     report.add(shown, value, if field.list { ValueType::String } else { field.ty });
                 };
                 match &reference.target {
-                    Target::Parameter(only) => each(look, &place.template, |row| row.path == place.path, Some(only), &mut put),
+                    Target::Parameter(only) => each(look, place.template, |row| row.path == place.path, Some(only), &mut put),
                     Target::Object => {
-                        let templates: Vec<&'static str> = look.model.below(&place.template).map(|(template, _)| template).collect();
+                        let templates: Vec<&'static str> = look.model.below(place.template).map(|(template, _)| template).collect();
                         for template in templates {
                             each(look, template, |row| row.path.starts_with(&place.path), None, &mut put);
                         }
@@ -244,8 +244,6 @@ mod tests {
                 "C.3.TimeReference":"0001-01-01T00:00:00Z"
                 "C.3.ParameterNumberOfEntries":1
                 "C.3.X_LINE3_Trouble":""
-                "C.3.JSONEncoding.ReportFormat":"ObjectHierarchy"
-                "C.3.JSONEncoding.ReportTimestamp":"Unix-Epoch"
                 "C.3.Parameter.2.Name":""
                 "C.3.Parameter.2.Reference":"Device."
                 "C.3.Parameter.2.Exclude":false"#]],

@@ -61,7 +61,7 @@ impl Agent {
         for profile in &mut self.reports.profiles {
             let path = path_of(profile.instance);
             let idle = profile.in_flight.is_none() && profile.pause.is_none_or(|pause| pause <= now.mono);
-            if !idle || profile.ring.is_empty() || bulk_data::trouble(&self.settings, &path).is_some() {
+            if !idle || profile.ring.is_empty() || bulk_data::trouble(&self.settings, &path, &self.facts.link.client).is_some() {
                 continue;
             }
             let Some(mqtt) = bulk_data::read::<MqttRow>(&self.settings, &format!("{path}MQTT.")) else { continue };

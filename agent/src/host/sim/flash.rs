@@ -83,6 +83,11 @@ impl SimFlash {
         self.0.torn.borrow_mut().insert(name.to_owned());
     }
 
+    /// Lever: another firmware has kept this under that name.
+    pub fn put(&self, name: &str, bytes: &[u8]) {
+        self.0.files.borrow_mut().insert(name.to_owned(), bytes.to_vec());
+    }
+
     /// The names that something is kept under, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

@@ -1,0 +1,107 @@
+//! Who may do what now: the rights of each controller, and controllers that nobody has introduced.
+
+use std::collections::BTreeMap;
+
+use line3_proto::row::{Args, map};
+use line3_proto::{EndpointId, Now};
+
+use super::look::Look;
+use super::rights::Rights;
+use super::{Agent, CONTROLLERS};
+use crate::settings::controller_trust::{TRUST, UNTRUSTED};
+use crate::settings::subscription::TABLE;
+use crate::settings::{MADE_UP, Settings};
+use crate::view::View;
+
+/// The most controllers that are let in without having been introduced; a further one is refused with 7006 until a row is
+/// deleted or the agent restarts.
+const MAX_GUESTS: usize = 4;
+
+/// The rights of the controllers, and whom the agent let in by itself.
+#[derive(Default)]
+pub(super) struct Trusted {
+    /// By the path of the Controller row, bounded by that table. Made anew whenever the settings change.
+    rights: BTreeMap<String, Rights>,
+    /// Whether some of them have searches in their `Targets`.
+    searches: bool,
+    /// The Controller rows that the agent made for unknown controllers, as it made them. At most [`MAX_GUESTS`].
+    guests: BTreeMap<String, Args>,
+}
+
+impl Trusted {
+    /// Whether this Controller row was made by the agent and is still as it made it.
+    fn is_guest(&self, settings: &Settings, row: &str) -> bool {
+        self.guests.get(row).is_some_and(|made| settings.instances.get(row) == Some(made))
+    }
+
+    /// Whether an instance is of a guest, so that it does not outlive the agent: the row, what is below it, its subscriptions.
+    pub(super) fn is_of_guest(&self, settings: &Settings, path: &str) -> bool {
+        if self.guests.is_empty() {
+            return false;
+        }
+        let recipient = || format!("{}.", settings.value(path, "Recipient"));
+        let guest = |row: &String| path.starts_with(row.as_str()) || (path.starts_with(TABLE) && recipient() == *row);
+        self.guests.keys().any(|row| guest(row) && self.is_guest(settings, row))
+    }
+}
+
+impl Agent {
+    /// The rights of the controller of this Controller row (`Device.LocalAgent.Controller.1.`); of a row that is not there: none.
+    pub(super) fn rights_of(&self, controller: &str) -> Rights {
+        self.trusted.rights.get(controller).cloned().unwrap_or_default()
+    }
+
+    /// Roles, or who has them, may have changed: what comes next is judged by what they are now.
+    pub(super) fn trust_changed(&mut self, now: Now) {
+        let settings = &self.settings;
+        self.trusted.guests.retain(|row, made| settings.instances.get(row) == Some(made));
+        self.trusted.rights = map(settings.rows(CONTROLLERS).map(|(path, _)| (path.to_owned(), Rights::of(settings, path))));
+        self.trusted.searches = self.trusted.rights.values().any(Rights::has_searches);
+        self.look_up_targets(now);
+    }
+
+    /// Looks up what the searches in `Targets` find now. It is done before each thing that happens, so that permissions follow the
+    /// values; without searches it costs nothing.
+    pub(super) fn look_up_targets(&mut self, now: Now) {
+        if !self.trusted.searches {
+            return;
+        }
+        let mut rights = std::mem::take(&mut self.trusted.rights);
+        for rights in rights.values_mut().filter(|rights| rights.has_searches()) {
+            *rights = self.look(now, |look| rights.looked_up(look));
+        }
+        self.trusted.rights = rights;
+    }
+
+    /// Lets in a controller that nobody has introduced, if there is an `UntrustedRole` for it: gives the path of its new row.
+    pub(super) fn let_in(&mut self, now: Now, from: &EndpointId) -> Option<String> {
+        let role = self.settings.value(TRUST, UNTRUSTED).to_owned();
+        let is_known = self.settings.rows(CONTROLLERS).any(|(_, args)| args.get("EndpointID").is_some_and(|id| id == from.as_str()));
+        if role.is_empty() || is_known || self.trusted.guests.len() >= MAX_GUESTS {
+            return None;
+        }
+        let before = self.settings.clone();
+        let row = self.settings.next(CONTROLLERS)?;
+        let alias = format!("{MADE_UP}{}", row.trim_end_matches('.').rsplit('.').next().unwrap_or(""));
+        // There is no way to tell it anything, so it is not asked to take the box on board either.
+        let values = [
+            ("Alias", alias.as_str()),
+            ("EndpointID", from.as_str()),
+            ("Enable", "true"),
+            ("AssignedRole", &role),
+            ("OnBoardingComplete", "true"),
+        ];
+        let made: Args = map(values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self.settings.insert_row(&row, made.clone());
+        self.trusted.guests.insert(row.clone(), made);
+        self.log(format!("{from} is unknown; it has the role {role} until the agent restarts"));
+        self.settings_changed(now, &before);
+        Some(row)
+    }
+
+    /// One look at the data model, of somebody with these rights.
+    pub(super) fn look_as<T>(&mut self, now: Now, rights: &Rights, f: impl FnOnce(&mut Look<'_>) -> T) -> T {
+        let view = View { now, host: &*self.host, facts: &self.facts, settings: &self.settings };
+        f(&mut Look::new(&self.model, &view, &mut self.numbers, rights))
+    }
+}
