@@ -56,7 +56,7 @@ pub struct Broker {
 pub struct Report {
     /// How often, in seconds, 1 to 86400.
     pub interval: u32,
-    /// How many wait in memory while there is no broker, 0 to 1440; the oldest goes first.
+    /// How many wait in memory besides the newest while there is no broker, 0 to 1440; the oldest goes first.
     pub retained: u32,
     /// Paths of what is reported, besides run, boot, sequence, uptime and clock.
     pub parameters: Vec<String>,

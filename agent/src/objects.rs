@@ -19,6 +19,7 @@ pub mod dns_server;
 pub mod ethernet;
 pub mod ethernet_interface;
 pub mod ethernet_stats;
+pub mod firmware_image;
 pub mod ip;
 pub mod ip_diagnostics;
 pub mod ip_interface;
@@ -142,6 +143,7 @@ pub const OBJECTS: &[ObjectDef] = &[
     ObjectDef::of::<dns_client::DnsClient>(),
     ObjectDef::of::<dns_server::DnsServer>(),
     ObjectDef::of::<device_info::DeviceInfo>(),
+    ObjectDef::of::<firmware_image::FirmwareImage>(),
     ObjectDef::of::<memory_status::MemoryStatus>(),
     ObjectDef::of::<process_status::ProcessStatus>(),
     ObjectDef::of::<process::Process>(),

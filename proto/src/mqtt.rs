@@ -8,6 +8,9 @@
 //! reconnect, with or without the old session, what is left is sent again in its old order: nothing is lost, a message may
 //! arrive twice. Publications go out only after [`LinkEvent::Up`]; messages of a resumed session may come before it.
 //!
+//! A box's link is driven by its settings ([`configure`](Link::configure)) and follows USP's rules for where to listen and when
+//! to leave (`subscriptions.rs`); its [`greet`](Link::greet)ing is the first thing on the wire.
+//!
 //! The traps of rumqttc, by their numbers in the project's notes, and what keeps us out of each (tests in `tests/mqtt_link/`):
 //! 1. A lost session clears all that is pending: own outbox; `a_lost_session_resends_and_resubscribes`.
 //! 2. A collision of packet identifiers wedges the client for ever: no client lives longer than its connection, and
@@ -156,6 +159,12 @@ impl MqttLink {
             connection.leave("was left to connect anew, as ordered", true);
         }
         let wake = connection.deadline().map_or(wake, |deadline| deadline.min(wake));
+        // However much the broker has to say: whoever leaves is gone by then.
+        if let Some(at_once) = connection.leaving().map(|leaving| leaving.at_once)
+            && let Some(verdict) = connection.verdict()
+        {
+            return self.lost(format!("broker {} {verdict}", self.broker()), at_once);
+        }
         tokio::select! {
             // First what has come: a driver that was away for long must not take its own absence for the broker's.
             biased;
@@ -167,9 +176,9 @@ impl MqttLink {
                     None => self.lost(reason::describe(&self.broker(), &error), false),
                 },
             },
-            () = sleep_until(wake) => if let Some(verdict) = connection.verdict() {
-                let at_once = connection.leaving().is_some_and(|leaving| leaving.at_once);
-                self.lost(format!("broker {} {verdict}", self.broker()), at_once);
+            // The end of a connection that is being left is seen above, in the next step.
+            () = sleep_until(wake) => if let Some(verdict) = connection.verdict().filter(|_| connection.leaving().is_none()) {
+                self.lost(format!("broker {} {verdict}", self.broker()), false);
             },
         }
     }

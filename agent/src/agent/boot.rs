@@ -111,7 +111,7 @@ impl Agent {
         let table = format!("{controller}BootParameter.");
         let enabled = self.settings.rows(&table).filter(|(_, args)| args.get("Enable").is_some_and(|enable| enable == "true"));
         let names = enabled.filter_map(|(_, args)| Path::parse(args.get("ParameterName")?).ok());
-        let names: Vec<Path> = names.filter(|path| matches!(path.target, Target::Parameter(_))).collect();
+        let names: Vec<Path> = names.filter(|path| matches!(path.target, Target::Parameter(_) | Target::Object)).collect();
         let rights = self.rights_of(controller);
         let found = self.look_as(now, &rights, |look| names.iter().filter_map(|path| get::values(look, path, 0).ok()).collect::<Vec<_>>());
         let (mut map, mut bytes, mut left_out) = (Map::new(), 0, 0);

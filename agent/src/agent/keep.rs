@@ -127,6 +127,7 @@ impl Agent {
         let response = self.look_as(now, rights, |look| edit(look, &mut draft, &Editor::new(by, now)))?;
         if draft != self.settings {
             self.stays_reachable(&draft)?;
+            self.stays_in_charge(now, by, rights, &draft)?;
             self.can_watch(now, &draft).map_err(|(row, fault)| Refusal {
                 params: vec![ParamError { param_path: format!("{row}ReferenceList"), err_code: fault.code, err_msg: fault.text.clone() }],
                 fault,

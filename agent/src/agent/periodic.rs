@@ -18,6 +18,9 @@ use crate::settings::subscription::{TABLE, references};
 pub(super) const PERIODIC: EventDef =
     EventDef { path: "Device.LocalAgent.Periodic!", doc: "PeriodicNotifInterval of this controller has passed.", fields: &[] };
 
+/// The interval where none is given, in seconds.
+const INTERVAL: u64 = 86_400;
+
 /// By how much the wall clock may run against the other before the phase is reckoned anew.
 const DRIFT: u64 = 2000;
 
@@ -67,13 +70,15 @@ impl Agent {
             let same = |(interval, reference): &(Duration, String)| *interval == next.interval && *reference == next.reference;
             wanted.get(path).is_some_and(same) && !jumped(next)
         });
+        // Without a reference time each box has a phase of its own, so that a fleet is spread.
+        let phase = super::reports::phase(self.endpoint.id());
         for (path, (interval, reference)) in wanted {
-            let due = now.mono + until_next(now, interval, &reference);
+            let due = now.mono + until_next(now, interval, &reference).unwrap_or(interval.mul_f64(phase));
             periods.entry(path).or_insert(Next { interval, reference, due, offset });
         }
         let mut due = Vec::new();
         for (path, next) in periods.iter_mut().filter(|(_, next)| next.due <= now.mono) {
-            let wait = until_next(now, next.interval, &next.reference);
+            let wait = until_next(now, next.interval, &next.reference).unwrap_or(next.interval);
             // A clock that was put back a little does not make it happen twice.
             let wait = if wait < next.interval / 2 { wait + next.interval } else { wait };
             (next.due, next.offset) = (now.mono + wait, offset);
@@ -88,7 +93,10 @@ impl Agent {
 /// Interval and reference time of a controller, if it is enabled and subscribed.
 fn period(settings: &Settings, path: &str, args: &Args) -> Option<(Duration, String)> {
     let value = |name: &str| args.get(name).map_or("", String::as_str);
-    let interval = u64::read(value("PeriodicNotifInterval")).filter(|secs| *secs > 0 && value("Enable") == "true")?;
+    let interval = u64::read(value("PeriodicNotifInterval")).unwrap_or(INTERVAL);
+    if interval == 0 || value("Enable") != "true" {
+        return None;
+    }
     let event = Path::parse(PERIODIC.path).ok()?;
     let subscribed = |subscription: &Args| {
         let is = |name: &str, value: &str| subscription.get(name).is_some_and(|kept| kept == value);
@@ -110,10 +118,10 @@ fn known(reference: &str) -> Option<Wall> {
     Wall::read(reference).filter(|wall| *wall != Wall::UNKNOWN)
 }
 
-/// How long it is until the next time that lies whole intervals from the reference time; without one, an interval.
-fn until_next(now: Now, interval: Duration, reference: &str) -> Duration {
-    let Some(reference) = known(reference) else { return interval };
+/// How long it is until the next time that lies whole intervals from the reference time, if there is one.
+fn until_next(now: Now, interval: Duration, reference: &str) -> Option<Duration> {
+    let reference = known(reference)?;
     let interval = i128::try_from(interval.as_millis()).unwrap_or(i128::MAX);
     let passed = (i128::from(now.wall.0) - i128::from(reference.0)).rem_euclid(interval);
-    Duration::from_millis(u64::try_from(interval - passed).unwrap_or(u64::MAX))
+    Some(Duration::from_millis(u64::try_from(interval - passed).unwrap_or(u64::MAX)))
 }

@@ -142,7 +142,7 @@ fn ahead(now: Now) -> i64 {
 }
 
 /// A box's place in the reporting interval, 0.0 to 1.0: its own, the same after each restart, spread over the fleet.
-fn phase(id: &EndpointId) -> f64 {
+pub(super) fn phase(id: &EndpointId) -> f64 {
     // FNV-1a alone hardly tells serial numbers apart that follow each other; the generator mixes it.
     let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, step);

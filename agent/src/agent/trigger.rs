@@ -21,12 +21,14 @@ pub(super) struct Triggers(BTreeMap<String, Trigger>);
 struct Trigger {
     wanted: bool,
     not_before: Mono,
+    /// What could not be set the last time, as the log has it: the same is not said again.
+    failed: Vec<String>,
 }
 
 impl Triggers {
     /// A subscription is triggered.
     pub(super) fn want(&mut self, subscription: &str, now: Mono) {
-        self.0.entry(subscription.to_owned()).or_insert(Trigger { wanted: false, not_before: now }).wanted = true;
+        self.0.entry(subscription.to_owned()).or_insert(Trigger { wanted: false, not_before: now, failed: Vec::new() }).wanted = true;
     }
 
     /// When the next one may set.
@@ -38,23 +40,34 @@ impl Triggers {
 impl Agent {
     /// Sets what is wanted and may be.
     pub(super) fn mind_triggers(&mut self, now: Now) {
-        self.triggers.0.retain(|_, trigger| trigger.wanted || trigger.not_before > now.mono);
+        if self.triggers.0.is_empty() {
+            return;
+        }
+        self.triggers.0.retain(|path, _| self.settings.instances.contains_key(path));
         let may = |trigger: &Trigger| trigger.wanted && trigger.not_before <= now.mono;
         let due: Vec<String> = self.triggers.0.iter().filter(|(_, trigger)| may(trigger)).map(|(path, _)| path.clone()).collect();
         for path in due {
-            self.triggers.0.insert(path.clone(), Trigger { wanted: false, not_before: now.mono + PERIOD });
-            self.configure(now, &path);
+            if let Some(trigger) = self.triggers.0.get_mut(&path) {
+                (trigger.wanted, trigger.not_before) = (false, now.mono + PERIOD);
+            }
+            let failed = self.configure(now, &path);
+            let Some(trigger) = self.triggers.0.get_mut(&path) else { continue };
+            let fresh: Vec<String> = failed.iter().filter(|text| !trigger.failed.contains(text)).cloned().collect();
+            trigger.failed = failed;
+            fresh.into_iter().for_each(|text| self.log(text));
         }
     }
 
-    fn configure(&mut self, now: Now, subscription: &str) {
-        let Some(values) = self.settings.instances.get(subscription) else { return };
+    /// Sets what a subscription says; gives what could not be set, and why.
+    fn configure(&mut self, now: Now, subscription: &str) -> Vec<String> {
+        let Some(values) = self.settings.instances.get(subscription) else { return Vec::new() };
         let controller = format!("{}.", values.get("Recipient").map_or("", String::as_str));
         let settings = match trigger::settings(values) {
             Ok(settings) => settings,
-            Err(fault) => return self.log(format!("{subscription} sets nothing: {fault}")),
+            Err(fault) => return vec![format!("{subscription} sets nothing: {fault}")],
         };
         let rights = self.rights_of(&controller);
+        let mut troubles = Vec::new();
         for (path, value) in settings {
             let Target::Parameter(param) = &path.target else { continue };
             let param_settings = vec![UpdateParamSetting { param: param.clone(), value, required: true }];
@@ -77,9 +90,8 @@ impl Agent {
                         .map_or_else(|| refusal.fault.to_string(), |param| format!("{} {}", param.err_code, param.err_msg)),
                 ),
             };
-            if let Some(failed) = failed {
-                self.log(format!("{subscription} could not set {path}: {failed}"));
-            }
+            troubles.extend(failed.map(|failed| format!("{subscription} could not set {path}: {failed}")));
         }
+        troubles
     }
 }

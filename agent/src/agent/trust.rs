@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use line3_proto::fault::code;
 use line3_proto::row::{Args, map};
-use line3_proto::{EndpointId, Now};
+use line3_proto::{EndpointId, Fault, Now};
 
 use super::look::Look;
-use super::rights::Rights;
+use super::rights::{Kind, Right, Rights};
 use super::{Agent, CONTROLLERS};
-use crate::settings::controller_trust::{TRUST, UNTRUSTED};
+use crate::settings::controller_trust::{ROLES, TRUST, UNTRUSTED};
 use crate::settings::subscription::TABLE;
 use crate::settings::{MADE_UP, Settings};
 use crate::view::View;
@@ -58,6 +59,27 @@ impl Agent {
         self.trusted.rights = map(settings.rows(CONTROLLERS).map(|(path, _)| (path.to_owned(), Rights::of(settings, path))));
         self.trusted.searches = self.trusted.rights.values().any(Rights::has_searches);
         self.look_up_targets(now);
+    }
+
+    /// Refuses an edit after which who made it could no longer make roles and give them to himself, if he could before: so
+    /// nobody locks himself out by accident, and there is always a controller that can mend what was done.
+    pub(super) fn stays_in_charge(&mut self, now: Now, by: &str, rights: &Rights, draft: &Settings) -> Result<(), Fault> {
+        let assign = format!("{by}AssignedRole");
+        let in_charge = |rights: &Rights| {
+            rights.allows(Kind::Param, Right::Write, &assign) && rights.allows(Kind::Obj, Right::Write, ROLES) && !rights.is_banned()
+        };
+        if by.is_empty() || !in_charge(rights) {
+            return Ok(());
+        }
+        let mut after = Rights::of(draft, by);
+        if after.has_searches() {
+            after = self.look(now, |look| after.looked_up(look));
+        }
+        if in_charge(&after) {
+            return Ok(());
+        }
+        let text = "you could not undo this: you would no longer have a role that lets you change roles; let another controller do it";
+        Err(Fault::new(code::REQUEST_DENIED, text))
     }
 
     /// Looks up what the searches in `Targets` find now. It is done before each thing that happens, so that permissions follow the

@@ -3,6 +3,7 @@
 use line3_proto::value::{Absent, Known};
 use line3_proto::{Fault, row};
 
+use super::firmware_image::RUNNING;
 use super::kernel::{file, line, short};
 use super::{Found, Object};
 use crate::host::Host;
@@ -28,10 +29,16 @@ row! {
         HardwareVersion: Known<String>,
         /// The version of the firmware: from the configuration, else /etc/os-release.
         SoftwareVersion: Known<String>,
+        /// The path of the firmware image that runs.
+        ActiveFirmwareImage: String,
+        /// The path of the firmware image that runs after the next boot: the agent knows of one only, so it takes no other.
+        BootFirmwareImage: String [rw],
         /// Since the kernel started.
         UpTime: Known<u32> [s, ticks],
         /// The box's name for itself.
         HostName: Known<String>,
+        /// How many rows `FirmwareImage.{i}.` has.
+        FirmwareImageNumberOfEntries: u32,
         /// How many rows `Processor.{i}.` has.
         ProcessorNumberOfEntries: u32,
     }
@@ -56,12 +63,20 @@ impl Object for DeviceInfo {
                 &["/proc/device-tree/serial-number", "/sys/class/dmi/id/product_serial", "/etc/machine-id"],
             ),
             HardwareVersion: first(host, &device.hardware_version, "hardware_version", &["/sys/class/dmi/id/product_version"]),
-            SoftwareVersion: configured(&device.software_version).map_or_else(|| firmware(host), Ok),
+            SoftwareVersion: version(view),
+            ActiveFirmwareImage: RUNNING.to_owned(),
+            BootFirmwareImage: RUNNING.to_owned(),
             UpTime: up_time(host),
             HostName: line(host, "/proc/sys/kernel/hostname"),
+            FirmwareImageNumberOfEntries: 1,
             ProcessorNumberOfEntries: 1,
         }))
     }
+}
+
+/// The version of the firmware that runs.
+pub(super) fn version(view: &View<'_>) -> Known<String> {
+    configured(&view.facts.device.software_version).map_or_else(|| firmware(view.host), Ok)
 }
 
 fn configured(value: &str) -> Option<String> {

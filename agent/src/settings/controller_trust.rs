@@ -172,8 +172,11 @@ pub fn target_path(text: &str) -> Result<Path, Fault> {
 /// The rights to see everything and to be told of it.
 const SEE: [&str; 4] = ["r--n"; 4];
 
+/// Takes the values of an instance.
+type Put<'a> = dyn FnMut(&str, &[(&str, &str)]) + 'a;
+
 /// Makes the built-in roles: each may do what the one before it may, and more.
-pub(crate) fn factory(commands: &[CommandDef], put: &mut dyn FnMut(&str, &[(&str, &str)])) {
+pub(crate) fn factory(commands: &[CommandDef], put: &mut Put<'_>) {
     put(TRUST, &[(SECURED, FULL)]);
     let roles = [("Observe", None), ("Diagnose", Some(Effect::Read)), ("Repair", Some(Effect::Disrupt))];
     for (number, (name, most)) in (1..).zip(roles) {
@@ -190,14 +193,14 @@ pub(crate) fn factory(commands: &[CommandDef], put: &mut dyn FnMut(&str, &[(&str
     RoleMaker::new(put, 4, "Full").permission("Device.", ["rwxn"; 4]);
 }
 
-struct RoleMaker<'a> {
-    put: &'a mut dyn FnMut(&str, &[(&str, &str)]),
+struct RoleMaker<'a, 'b> {
+    put: &'a mut Put<'b>,
     path: String,
     permissions: u32,
 }
 
-impl<'a> RoleMaker<'a> {
-    fn new(put: &'a mut dyn FnMut(&str, &[(&str, &str)]), number: u32, name: &str) -> Self {
+impl<'a, 'b> RoleMaker<'a, 'b> {
+    fn new(put: &'a mut Put<'b>, number: u32, name: &str) -> Self {
         let path = format!("{ROLES}{number}.");
         put(&path, &[("Alias", &format!("cpe-{number}")), ("Enable", "true"), ("Name", name)]);
         Self { put, path, permissions: 0 }

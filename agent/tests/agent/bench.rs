@@ -401,7 +401,7 @@ impl Bench {
                     self.say(&format!("> {other}{line}{expiry}"));
                 }
                 if let Some((id, subscription_id)) = wanted.filter(|_| self.answers) {
-                    let answer = self.sealed(CONTROLLER, &Msg::response(id, Response::NotifyResp(NotifyResp { subscription_id })), None);
+                    let answer = self.sealed(&to, &Msg::response(id, Response::NotifyResp(NotifyResp { subscription_id })), None);
                     self.receive(answer);
                 }
             }

@@ -14,7 +14,7 @@ fn two_controllers() -> Bench {
     let mut bench = Bench::new();
     bench.play(
         "0s up
-         0s < Add Device.LocalAgent.Controller. EndpointID=self::second Enable=true Alias=second
+         0s < Add Device.LocalAgent.Controller. EndpointID=self::second Enable=true Alias=second OnBoardingComplete=true AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
          0s < Add Device.LocalAgent.Controller.2.MTP. Enable=true
          0s < Set Device.LocalAgent.Controller.2.MTP.1.MQTT. Topic=usp/controller/self::second/proto::sim-1 AgentMTPReference=Device.LocalAgent.MTP.1",
     );
@@ -27,7 +27,7 @@ fn a_controller_is_added_with_all_that_belongs_to_it_and_may_ask_then() {
     let said = bench.play(
         "0s up
          1s < from=self::second Get Device.LocalAgent.UpTime
-         2s < Add Device.LocalAgent.Controller. EndpointID=self::second Enable=1
+         2s < Add Device.LocalAgent.Controller. EndpointID=self::second Enable=1 OnBoardingComplete=true AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
          3s < Add Device.LocalAgent.Controller.2.MTP. Enable=true
          4s < Set Device.LocalAgent.Controller.2.MTP.1.MQTT. Topic=usp/controller/self::second/proto::sim-1
          5s < from=self::second Get Device.LocalAgent.Controller.2.
@@ -41,7 +41,7 @@ fn a_controller_is_added_with_all_that_belongs_to_it_and_may_ask_then() {
         2s > #2 AddResp Device.LocalAgent.Controller.2. Alias=cpe-2 EndpointID=self::second
         3s > #3 AddResp Device.LocalAgent.Controller.2.MTP.1. Alias=cpe-1 Protocol=MQTT
         4s > #4 SetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. Topic=usp/controller/self::second/proto::sim-1
-        5s > to self::second #5 GetResp Device.LocalAgent.Controller.2. Alias=cpe-2 AssignedRole= BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::second InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=false OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
+        5s > to self::second #5 GetResp Device.LocalAgent.Controller.2. Alias=cpe-2 AssignedRole=Device.LocalAgent.ControllerTrust.Role.4 BootParameterNumberOfEntries=0 ControllerCode= Enable=true EndpointID=self::second InheritedRole= MTPNumberOfEntries=1 OnBoardingComplete=true OnBoardingRestartTime=0 PeriodicNotifInterval=86400 PeriodicNotifTime=0001-01-01T00:00:00Z ProvisioningCode= USPNotifRetryIntervalMultiplier=2000 USPNotifRetryMinimumWaitInterval=5
         5s > to self::second #5 GetResp Device.LocalAgent.Controller.2.MTP.1. Alias=cpe-1 Enable=true Protocol=MQTT
         5s > to self::second #5 GetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. AgentMTPReference= Reference= Topic=usp/controller/self::second/proto::sim-1
         5s > to self::second #5 GetResp Device.LocalAgent.Controller.2.TransferCompletePolicy. ResultTypeFilter=Both
@@ -123,9 +123,9 @@ fn what_is_written_once_may_be_written_later() {
             4s > #7 Error 7021 NotifType: NotifType was set once and stays so
             4s > #7   Device.LocalAgent.Subscription.1.NotifType: 7013 NotifType was set once and stays so
             5s > #8 SetResp Device.LocalAgent.Subscription.1. NotifType=Event TriggerConfigSettings=Device.LocalAgent.Subscription.[ID=="later"].Enable=false
-            6s > #9 SetResp Device.LocalAgent.Subscription.1. [TriggerConfigSettings: 7012 TriggerConfigSettings takes Device.….Parameter=value, not "nonsense"]
-            7s > #10 Error 7021 TriggerConfigSettings: TriggerConfigSettings takes Device.….Parameter=value, not "Device.LocalAgent."
-            7s > #10   Device.LocalAgent.Subscription.1.TriggerConfigSettings: 7012 TriggerConfigSettings takes Device.….Parameter=value, not "Device.LocalAgent."
+            6s > #9 SetResp Device.LocalAgent.Subscription.1. [TriggerConfigSettings: 7012 TriggerConfigSettings takes path=value, not "nonsense"]
+            7s > #10 Error 7021 TriggerConfigSettings: TriggerConfigSettings takes path=value, not "Device.LocalAgent."
+            7s > #10   Device.LocalAgent.Subscription.1.TriggerConfigSettings: 7012 TriggerConfigSettings takes path=value, not "Device.LocalAgent."
         "#]],
     );
 }
@@ -175,7 +175,7 @@ fn who_is_deleted_takes_his_subscriptions_along() {
          3s < Delete Device.LocalAgent.Controller.2.
          4s < GetInstances Device.LocalAgent.Controller. Device.LocalAgent.Subscription.
          5s < from=self::second Get Device.LocalAgent.UpTime
-         6s < Add Device.LocalAgent.Controller. EndpointID=self::second
+         6s < Add Device.LocalAgent.Controller. EndpointID=self::second AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
          7s < GetInstances Device.LocalAgent.Controller.3.MTP.
          8s kill
          9s up
@@ -217,13 +217,33 @@ fn nobody_cuts_off_himself_or_the_box() {
             3s > #6 SetResp Device.LocalAgent.Controller.1. ControllerCode=kept [Enable: 7002 a controller does not turn off itself; let another one do it, so that the box stays in somebody's reach]
             4s > #7 Error 7021 Enable: a controller does not turn off itself; let another one do it, so that the box stays in somebody's reach
             4s > #7   Device.LocalAgent.Controller.1.MTP.1.Enable: 7002 a controller does not turn off itself; let another one do it, so that the box stays in somebody's reach
-            5s > #8 Error 7021 Enable: it is the only way to the box, which could not be told to turn it on again
-            5s > #8   Device.LocalAgent.MTP.1.Enable: 7002 it is the only way to the box, which could not be told to turn it on again
-            6s > #9 Error 7021 Enable: it is the only way to the box, which could not be told to turn it on again
-            6s > #9   Device.MQTT.Client.1.Enable: 7002 it is the only way to the box, which could not be told to turn it on again
-            7s > #10 Error 7021 BrokerAddress: without a broker the box cannot be reached any more
-            7s > #10   Device.MQTT.Client.1.BrokerAddress: 7012 without a broker the box cannot be reached any more
+            5s > #8 Error 7002 Device.LocalAgent.MTP.: no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            5s > #8   Device.LocalAgent.MTP.: 7012 no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            6s > #9 Error 7002 Device.LocalAgent.MTP.: no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            6s > #9   Device.LocalAgent.MTP.: 7012 no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            7s > #10 Error 7002 Device.MQTT.Client.1.BrokerAddress: the client has no broker any more: nobody could reach this box to undo it; make another way first
+            7s > #10   Device.MQTT.Client.1.BrokerAddress: 7012 the client has no broker any more: nobody could reach this box to undo it; make another way first
             8s > #11 GetResp Device.LocalAgent.Controller.1. ControllerCode=kept
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_takes_his_own_last_role() {
+    check(
+        "1s < Set Device.LocalAgent.Controller.1. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.1
+         2s < Set Device.LocalAgent.ControllerTrust.Role.4. Enable!=false
+         3s < Delete Device.LocalAgent.ControllerTrust.Role.4.
+         4s < Set Device.LocalAgent.ControllerTrust.Role.4.Permission.1. Obj!=r---
+         5s < Add Device.LocalAgent.ControllerTrust.Role.4.Permission. Enable=true Order=9 Targets=Device.LocalAgent.Subscription. Obj=r---
+         6s < from=self::second Set Device.LocalAgent.Controller.1. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.1",
+        &expect![[r#"
+            1s > #4 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            2s > #5 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            3s > #6 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            4s > #7 Error 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            5s > #8 AddResp Device.LocalAgent.ControllerTrust.Role.4.Permission.2. Alias=cpe-2
+            6s > to self::second #9 SetResp Device.LocalAgent.Controller.1. AssignedRole=Device.LocalAgent.ControllerTrust.Role.1
         "#]],
     );
 }
@@ -281,7 +301,7 @@ fn references_and_topics_make_sense() {
             8s > #11 Error 7025 Device.MQTT.Client.1.Subscription.1. already has Topic=a/+/#
             8s > #11   Device.MQTT.Client.1.Subscription.Topic: 7025 Device.MQTT.Client.1.Subscription.1. already has Topic=a/+/#
             9s > #12 SetResp Device.MQTT.Client.1. ConnectRetryMaxInterval=600 KeepAliveTime=30 [Status: 7013 Status is read-only] [WillTopic: 7012 "#" is no topic to publish to: it may not have + or #]
-            10s > #13 GetResp Device.MQTT.Client.1.Subscription.1. Alias=cpe-1 Enable=true QoS=1 Status=Subscribed Topic=a/+/#
+            10s > #13 GetResp Device.MQTT.Client.1.Subscription.1. Alias=cpe-1 Enable=true QoS=1 Status=Subscribing Topic=a/+/#
             10s > #13 GetResp Device.MQTT.Client.1. KeepAliveTime=30
             10s > #13 GetResp Device.MQTT.Client.1. SubscriptionNumberOfEntries=1
         "##]],

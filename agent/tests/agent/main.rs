@@ -7,6 +7,8 @@ mod editing;
 mod editing_rules;
 mod looking;
 mod notifying;
+mod notifying_acts;
+mod notifying_changes;
 mod once;
 mod operating;
 mod reading;

@@ -42,7 +42,13 @@ fn notification(notification: Option<Notification>) -> String {
             };
             format!("OperationComplete {}{} key={}{result}", done.obj_path, done.command_name, done.command_key)
         }
-        other => format!("{other:?}"),
+        Some(Notification::ValueChange(change)) => format!("ValueChange {}={}", change.param_path, change.param_value),
+        Some(Notification::ObjCreation(made)) => format!("ObjectCreation {}{}", made.obj_path, args(&made.unique_keys)),
+        Some(Notification::ObjDeletion(gone)) => format!("ObjectDeletion {}", gone.obj_path),
+        Some(Notification::OnBoardReq(who)) => {
+            format!("OnBoardRequest {} {} {} {}", who.oui, who.product_class, who.serial_number, who.agent_supported_protocol_versions)
+        }
+        None => "nothing".to_owned(),
     }
 }
 

@@ -351,3 +351,37 @@ fn what_makes_no_sense_is_refused() {
         "#]],
     );
 }
+
+#[test]
+fn a_report_holds_what_its_owner_may_read_at_that_time() {
+    check(
+        &["Device.BulkData. rw-- rw-- rw-- r-xn", "Device.LocalAgent.Controller. r---", "Device.LocalAgent.Controller.1.EndpointID ----"],
+        "0s < Set Device.BulkData.Profile.1. Enable=false
+         1s 2< Add Device.BulkData.Profile. ReportingInterval=86400 MQTT.PublishTopic=bulk JSONEncoding.ReportTimestamp=None
+         1s < Set Device.BulkData.Profile.2.MQTT. Reference=Device.MQTT.Client.1
+         2s 2< Add Device.BulkData.Profile.2.Parameter. Name=E Reference=Device.LocalAgent.Controller.*.EndpointID
+         3s 2< Add Device.BulkData.Profile.2.Parameter. Name=U Reference=Device.DeviceInfo.
+         4s 2< Add Device.BulkData.Profile.2.Parameter. Name=A Reference=Device.LocalAgent.Controller.1.Alias
+         5s < Operate Device.BulkData.Profile.2.ForceCollection()
+         6s < Set Device.LocalAgent.ControllerTrust.Role.5.Permission.3. Enable=false
+         7s < Operate Device.BulkData.Profile.2.ForceCollection()
+         8s < Set Device.LocalAgent.ControllerTrust.Role.5. Enable=false
+         9s < Operate Device.BulkData.Profile.2.ForceCollection()",
+        &expect![[r#"
+            0s > #1 SetResp Device.BulkData.Profile.1. Enable=false
+            1s > to self::second #2 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            1s > #3 SetResp Device.BulkData.Profile.2.MQTT. Reference=Device.MQTT.Client.1
+            2s > to self::second #4 AddResp Device.BulkData.Profile.2.Parameter.1.
+            3s > to self::second #5 AddResp Device.BulkData.Profile.2.Parameter.2.
+            4s > to self::second #6 AddResp Device.BulkData.Profile.2.Parameter.3.
+            5s > bulk (QoS 1) {"Report":[{"A":"cpe-1","E":{"2":"self::second"}}]}
+            5s > #7 OperateResp Device.BulkData.Profile.2.ForceCollection() done
+            6s > #8 SetResp Device.LocalAgent.ControllerTrust.Role.5.Permission.3. Enable=false
+            7s > bulk (QoS 1) {"Report":[{"A":"cpe-1","E":{"1":"self::line3","2":"self::second"}}]}
+            7s > #9 OperateResp Device.BulkData.Profile.2.ForceCollection() done
+            8s > #10 SetResp Device.LocalAgent.ControllerTrust.Role.5. Enable=false
+            9s > bulk (QoS 1) {"Report":[{}]}
+            9s > #11 OperateResp Device.BulkData.Profile.2.ForceCollection() done
+        "#]],
+    );
+}

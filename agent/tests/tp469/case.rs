@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use libtest_mimic::{Failed, Trial};
 
@@ -71,8 +72,9 @@ impl Case {
     pub(crate) fn trial(&'static self, lab: &Arc<Lab>, table: &Arc<Table>) -> Trial {
         let (lab, table) = (Arc::clone(lab), Arc::clone(table));
         Trial::test(self.name, move || {
+            let begun = Instant::now();
             let failure = self.run(&lab);
-            table.note(&self.id(), failure.is_none());
+            table.note(&self.id(), failure.is_none(), begun.elapsed());
             failure.map_or(Ok(()), |text| Err(Failed::from(text)))
         })
     }

@@ -246,6 +246,11 @@ impl Controller {
         self.wait(limit, found).unwrap_or_else(|| panic!("no Notify of {subscription:?} in {limit:?}; {}", self.rest()))
     }
 
+    /// The next Notify, if there is one in this time.
+    pub(crate) fn maybe_notify(&mut self, limit: Duration) -> Option<Notify> {
+        self.wait(limit, |me| me.notifies.pop_front())
+    }
+
     /// Nothing is notified for so long.
     pub(crate) fn no_notify(&mut self, limit: Duration) {
         if let Some(notify) = self.wait(limit, |me| me.notifies.pop_front()) {

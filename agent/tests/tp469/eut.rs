@@ -114,7 +114,11 @@ impl Eut {
     /// A fresh agent of factory settings over the run's Mosquitto, connected. `name` tells one case's from the others'.
     pub(crate) fn start(lab: &Arc<Lab>, name: &str) -> Self {
         // No health report goes out while a case runs, and the broker is quick to see that a killed agent is gone.
-        Self::start_with(lab, name, "keep-alive = 60\n[report]\ninterval = 86400\nparameters = []\n[device]\nsoftware-version = \"1.0\"\n")
+        Self::start_with(
+            lab,
+            name,
+            "keep-alive = 60\n[report]\ninterval = 86400\nparameters = []\n[device]\noui = \"00256D\"\nproduct-class = \"STB\"\nserial-number = \"0469\"\nsoftware-version = \"1.0\"\n",
+        )
     }
 
     /// The same with other words at the end of the configuration; they continue its section `[broker]`.

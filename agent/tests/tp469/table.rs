@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::case::Case;
 
@@ -29,9 +30,10 @@ fn plan() -> impl Iterator<Item = Planned> {
 pub(crate) struct Table {
     /// The cases written, with what stands for what.
     written: BTreeMap<String, &'static str>,
-    /// How often an id was written.
+    /// The ids that are written more than once.
     twice: Vec<String>,
-    outcomes: Mutex<BTreeMap<String, bool>>,
+    /// Whether a case passed, and how long it took.
+    outcomes: Mutex<BTreeMap<String, (bool, Duration)>>,
 }
 
 impl Table {
@@ -46,8 +48,8 @@ impl Table {
     }
 
     /// A case has ended.
-    pub(crate) fn note(&self, id: &str, passed: bool) {
-        self.outcomes.lock().unwrap().insert(id.to_owned(), passed);
+    pub(crate) fn note(&self, id: &str, passed: bool, took: Duration) {
+        self.outcomes.lock().unwrap().insert(id.to_owned(), (passed, took));
     }
 
     /// Each case of the plan is either written or declared not to apply, and nothing else is written.
@@ -79,15 +81,15 @@ impl fmt::Display for Table {
         let (mut passed, mut failed, mut other) = (0, 0, 0);
         for Planned { id, title, why_not } in plan() {
             let result = match outcomes.get(id) {
-                Some(true) => "passed".to_owned(),
-                Some(false) => "FAILED".to_owned(),
+                Some((true, took)) => format!("passed in {:.1} s", took.as_secs_f64()),
+                Some((false, took)) => format!("FAILED after {:.1} s", took.as_secs_f64()),
                 None if !whole => continue,
                 None if why_not.is_empty() => "not written".to_owned(),
                 None => format!("not applicable: {why_not}"),
             };
             match outcomes.get(id) {
-                Some(true) => passed += 1,
-                Some(false) => failed += 1,
+                Some((true, _)) => passed += 1,
+                Some((false, _)) => failed += 1,
                 None => other += 1,
             }
             let note = self.written.get(id).copied().unwrap_or_default();

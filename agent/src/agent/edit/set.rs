@@ -113,28 +113,47 @@ fn places(look: &mut Look<'_>, object: &UpdateObject) -> Result<Vec<Place>, Faul
 
 /// Updates one row, or looks at an object that holds nothing that can be set. Gives what it was before, if it is another now.
 fn update_one(
-    look: &Look<'_>,
+    look: &mut Look<'_>,
     draft: &mut Settings,
     place: &Place,
     wishes: &[Wish<'_>],
     editor: &Editor<'_>,
 ) -> Result<(UpdatedInstanceResult, Option<Args>), Denied> {
-    let Some(node) = look.model.nodes.get(place.template) else {
+    let model = look.model;
+    let Some(node) = model.nodes.get(place.template) else {
         return Err(Fault::new(code::NOT_UPDATED, format!("{} is a table; name its rows, e.g. with * or a number", place.path)).into());
     };
     let old = draft.instances.get(&place.path).cloned().unwrap_or_default();
     let target = Target { path: &place.path, template: place.template, fields: node.fields(), old: Some(&old) };
     let Granted { values, faults } = match node.source {
         Source::Setting(def) => settle(look, draft, def, &target, wishes, editor)?,
-        _ => grant(look, &target, wishes, &[])?,
+        _ => {
+            let granted = grant(look, &target, wishes, &[])?;
+            stays(look, place, &granted.values)?;
+            granted
+        }
     };
     let set = wishes.iter().map(|wish| wish.name).filter(|name| !faults.iter().any(|(faulty, _)| faulty == name));
     let updated_params = told(look, &target, &values, set);
     let result =
         UpdatedInstanceResult { affected_path: place.path.clone(), param_errs: faults.into_iter().map(error).collect(), updated_params };
-    if values == old {
+    if values == old || !matches!(node.source, Source::Setting(_)) {
         return Ok((result, None));
     }
     draft.instances.insert(place.path.clone(), values);
     Ok((result, Some(old)))
+}
+
+/// What of the box itself can be written takes only the value that it has: there is one firmware image, and no other to choose.
+fn stays(look: &mut Look<'_>, place: &Place, values: &Args) -> Result<(), Denied> {
+    let rows = look.rows(&place.template);
+    let row = rows.as_ref().as_ref().ok().and_then(|rows| rows.iter().find(|row| row.path == place.path));
+    for (name, value) in values {
+        let now = row.and_then(|row| row.value(name)).and_then(|value| value.as_ref().ok()).map_or("", String::as_str);
+        if now != value {
+            let fault = Fault::new(code::INVALID_VALUE, format!("{}{name} is {now:?} and can be nothing else on this box", place.path));
+            return Err(Denied { fault: fault.clone(), params: vec![(name.clone(), fault)] });
+        }
+    }
+    Ok(())
 }

@@ -133,8 +133,11 @@ fn opened(publication: &Publication) -> Content {
     record::open(&publication.payload, &EndpointId::parse("self::line3").unwrap()).unwrap().content
 }
 
-/// The answer in a publication, an Error as its code.
-fn answer(did: &Did) -> Option<Result<Response, (u32, Vec<(String, u32)>)>> {
+/// An Error: its code, and what is to blame.
+type Blamed = (u32, Vec<(String, u32)>);
+
+/// The answer in a publication.
+fn answer(did: &Did) -> Option<Result<Response, Blamed>> {
     let Did::Publish(publication) = did else { return None };
     let Content::Message(message) = opened(publication) else { return None };
     match message.into_content()? {

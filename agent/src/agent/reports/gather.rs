@@ -40,13 +40,12 @@ impl References {
             // Get says why a reference leads nowhere.
             for place in look.resolve(reference).unwrap_or_default() {
                 let stem = stem(reference, name, &place);
-                let mut put = |row: &Row, name: &str, field: &Field, value: &str, look: &Look<'_>| {
+                let mut put = |row: &Row, field: &Field, value: &str| {
                     let (path, other) = (&mut buffers.0, &mut buffers.1);
                     path.clear();
                     path.push_str(&row.path);
-                    path.push_str(name);
-                    let readable = look.rights.allows(Kind::Param, Right::Read, path);
-                    if !readable || self.excluded.iter().any(|excluded| matches(excluded, path)) {
+                    path.push_str(field.name);
+                    if self.excluded.iter().any(|excluded| matches(excluded, path)) {
                         return;
                     }
                     let shown = match &stem {
@@ -78,21 +77,19 @@ impl References {
     }
 }
 
-/// Visits the values, or the one value, of those rows of an object that are wanted.
-fn each(
-    look: &mut Look<'_>,
-    template: &str,
-    wanted: impl Fn(&Row) -> bool,
-    only: Option<&str>,
-    put: &mut dyn FnMut(&Row, &str, &Field, &str, &Look<'_>),
-) {
+/// Visits the values, or the one value, of those rows of an object that are wanted, where they may be read.
+fn each(look: &mut Look<'_>, template: &str, wanted: impl Fn(&Row) -> bool, only: Option<&str>, put: &mut dyn FnMut(&Row, &Field, &str)) {
     let fields: &[Field] = look.model.nodes.get(template).map(|node| node.fields()).unwrap_or_default();
     let rows = look.rows(template);
     let Ok(rows) = &*rows else { return };
-    for row in rows.iter().filter(|row| wanted(row)) {
+    let rights = look.rights;
+    for row in rows.iter().filter(|row| wanted(row) && rights.allows(Kind::Obj, Right::Read, &row.path)) {
+        let within = rights.within(&row.path);
         for (name, value) in row.values.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
-            if let (Ok(value), Some(field)) = (value, fields.iter().find(|field| field.name == *name)) {
-                put(row, name, field, value, look);
+            if let (Ok(value), Some(field)) = (value, fields.iter().find(|field| field.name == *name))
+                && within.allows(Right::Read, name)
+            {
+                put(row, field, value);
             }
         }
     }
