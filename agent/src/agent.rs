@@ -275,9 +275,10 @@ impl Agent {
             Request::GetInstances(get) => {
                 self.look_as(now, &rights, |look| get::get_instances(look, &get)).map(Response::GetInstancesResp).map_err(Refusal::from)
             }
-            Request::GetSupportedDm(get) => {
-                supported::get_supported_dm(&self.model, &rights, &get).map(Response::GetSupportedDmResp).map_err(Refusal::from)
-            }
+            Request::GetSupportedDm(get) => self
+                .look_as(now, &rights, |look| supported::get_supported_dm(look, &get))
+                .map(Response::GetSupportedDmResp)
+                .map_err(Refusal::from),
             Request::GetSupportedProtocol(_) => {
                 let versions = supported::PROTOCOL_VERSIONS.to_owned();
                 Ok(Response::GetSupportedProtocolResp(GetSupportedProtocolResp { agent_supported_protocol_versions: versions }))

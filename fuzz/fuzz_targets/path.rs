@@ -34,8 +34,10 @@ fn check(read: Result<Path, Fault>) {
         for condition in conditions {
             for kind in KINDS {
                 // The operator and the right side fit the type or not, whatever the value is.
-                let fits: Vec<bool> = VALUES.iter().map(|value| condition.holds(value, kind).is_ok()).collect();
-                assert!(fits.iter().all(|fit| *fit == fits[0]), "{condition} of {kind}");
+                for list in [false, true] {
+                    let fits: Vec<bool> = VALUES.iter().map(|value| condition.holds(value, kind, list).is_ok()).collect();
+                    assert!(fits.iter().all(|fit| *fit == fits[0]), "{condition} of {kind}");
+                }
             }
         }
     }

@@ -11,11 +11,14 @@ use line3_agent::config::Config;
 use line3_agent::host::Host;
 use line3_agent::host::sim::{CountedClock, SimBox, SimFlash, SimHost};
 use line3_agent::objects::{OBJECTS, ObjectDef};
+use line3_agent::settings::Settings;
 use line3_proto::link::{LinkEvent, Session};
 use line3_proto::record::{self, Content, MAX_RECORD};
 use line3_proto::usp::{Msg, MsgContent, Request, Response};
 use line3_proto::{EndpointId, Machine, Mono, Now, Publication, Topic, Wall};
 
+/// Things to look at that have every type of value, which the agent's own tests use too.
+#[path = "../../agent/tests/agent/rows.rs"]
 pub mod rows;
 
 /// The controller that the box obeys.
@@ -70,6 +73,12 @@ impl Rig {
     /// The flash of the box.
     pub fn flash(&self) -> &SimFlash {
         &self.flash
+    }
+
+    /// The agent's settings.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.agent.with_view(self.now(), |view| view.settings.clone())
     }
 
     fn up(&mut self) {

@@ -7,7 +7,10 @@
 use prost::Message as _;
 
 use crate::fault::code;
-use crate::usp::{DisconnectRecord, MqttConnectRecord, MqttVersion, Msg, NoSessionContextRecord, PayloadSecurity, Record, RecordType};
+use crate::usp::{
+    DisconnectRecord, MqttConnectRecord, MqttVersion, Msg, MsgBody, MsgType, NoSessionContextRecord, Notification, PayloadSecurity, Record,
+    RecordType, Request, RequestMessage,
+};
 use crate::{EndpointId, Fault};
 
 /// The version of USP that we speak.
@@ -177,14 +180,36 @@ fn read(payload: &[u8]) -> Result<Msg, Fault> {
     }
     let msg = Msg::decode(payload)
         .map_err(|e| Fault::new(code::RECORD_UNPARSABLE, format!("the payload, {} bytes, is no USP message: {e}", payload.len())))?;
+    // [ENC.2]; a known type that is not the body's is no fault [MSG.10].
+    let msg_type = msg.header.as_ref().map_or(0, |header| header.msg_type);
+    if MsgType::try_from(msg_type).is_err() {
+        return Err(Fault::new(code::RECORD_UNPARSABLE, format!("msg_type {msg_type} is unknown to USP 1.4")));
+    }
+    // [ENC.3-5]
     if msg.kind().is_none() {
-        // [ENC.3-5]
         return Err(Fault::new(code::INVALID_ARGUMENTS, "the message's body holds no request or answer known to USP 1.4"));
+    }
+    if tells_nothing(&msg) {
+        return Err(Fault::new(code::INVALID_ARGUMENTS, "the Notify holds no notification known to USP 1.4"));
     }
     if msg.id().is_empty() {
         return Err(Fault::new(code::INVALID_ARGUMENTS, "the message has no msg_id"));
     }
     Ok(msg)
+}
+
+/// Whether this is a Notify without what it is about: the only request that has a choice in it.
+fn tells_nothing(msg: &Msg) -> bool {
+    let Some(MsgBody::Request(RequestMessage { req_type: Some(Request::Notify(notify)) })) =
+        msg.body.as_ref().and_then(|body| body.msg_body.as_ref())
+    else {
+        return false;
+    };
+    match &notify.notification {
+        None => true,
+        Some(Notification::OperComplete(done)) => done.operation_resp.is_none(),
+        Some(_) => false,
+    }
 }
 
 /// The rejection of a record that carries a message. Only a request whose msg_id can be read is answered [MTP.5].

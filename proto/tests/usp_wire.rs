@@ -178,6 +178,31 @@ fn a_sealed_record_is_read_by_the_other_side() {
     }
 }
 
+#[test]
+fn no_part_of_a_record_is_taken_for_the_whole() {
+    // Of every kind, with something in every field.
+    let bytes: Vec<u8> = (0..2000).map(|n: u32| (n * 7 % 251) as u8 | 1).collect();
+    for kind in all_kinds() {
+        let msg = msg_of(kind, &mut Source(&bytes));
+        let (whole, payload) = (seal(&them(), &me(), &msg), msg.encode_to_vec());
+        for end in 0..whole.len() {
+            assert!(open(&whole[..end], &me()).is_err(), "{kind:?}, the first {end} of {} bytes", whole.len());
+        }
+        for end in 0..payload.len() {
+            let part = usp::NoSessionContextRecord { payload: payload[..end].to_vec() };
+            let record = Record {
+                version: "1.4".into(),
+                to_id: me().to_string(),
+                from_id: them().to_string(),
+                record_type: Some(RecordType::NoSessionContext(part)),
+                ..Default::default()
+            };
+            open_anything(&record.encode_to_vec());
+            assert!(open(&record.encode_to_vec(), &me()).is_err(), "{kind:?}, payload of the first {end} of {} bytes", payload.len());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

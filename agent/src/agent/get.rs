@@ -12,42 +12,57 @@ use line3_proto::usp::{
     ResolvedPathResult,
 };
 
-use super::look::{Look, Row};
+use super::look::{Look, Row, row_at, rows_below};
 use super::rights::{Kind, Right, Rights};
 
-/// The most paths in one request; a longer list is refused with 7004.
+/// The most paths in one request; a longer list is refused with 7005.
 pub(crate) const MAX_PATHS: usize = 256;
 
 /// Answers a Get: a result for each path, a fault in one touching no other (R-GET.1).
 pub(crate) fn get(look: &mut Look<'_>, request: &Get) -> Result<GetResp, Fault> {
     within_bounds(request.param_paths.len())?;
-    let (mut req_path_results, mut bytes) = (Vec::new(), 0);
+    let (mut req_path_results, mut size) = (Vec::with_capacity(request.param_paths.len()), Size::default());
     for path in &request.param_paths {
         let found = Path::parse(path).and_then(|parsed| values(look, &parsed, request.max_depth));
         let (err_code, err_msg, resolved_path_results) = match found.map_err(as_get) {
             Ok(found) => (0, String::new(), found),
             Err(fault) => (fault.code, fault.text, Vec::new()),
         };
-        bytes += resolved_path_results.iter().map(size).sum::<usize>();
-        // The same object can be asked for many times over; it need not all be made before it is found to be too much.
-        if bytes > MAX_RECORD {
-            return Err(Fault::new(
-                code::RESOURCES_EXCEEDED,
-                format!("the answer is larger than {MAX_RECORD} bytes; ask for less at a time"),
-            ));
-        }
+        size.add(
+            path.len()
+                + err_msg.len()
+                + resolved_path_results.iter().map(|found| bytes(&found.resolved_path, &found.result_params)).sum::<usize>(),
+        )?;
         req_path_results.push(GetRespRequestedPathResult { requested_path: path.clone(), err_code, err_msg, resolved_path_results });
     }
     Ok(GetResp { req_path_results })
 }
 
-fn size(result: &ResolvedPathResult) -> usize {
-    result.resolved_path.len() + result.result_params.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+/// What an answer has grown to. The same object can be asked for many times over; it need not all be made before it is found to be
+/// too much.
+#[derive(Default)]
+pub(crate) struct Size(usize);
+
+impl Size {
+    /// Counts these bytes; 7005 beyond what a record can carry.
+    pub(crate) fn add(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.0 = self.0.saturating_add(bytes);
+        if self.0 > MAX_RECORD {
+            let text = format!("the answer is larger than {MAX_RECORD} bytes; ask for less at a time");
+            return Err(Fault::new(code::RESOURCES_EXCEEDED, text));
+        }
+        Ok(())
+    }
+}
+
+/// What a path with values by name takes at least.
+fn bytes(path: &str, values: &BTreeMap<String, String>) -> usize {
+    path.len() + values.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
 }
 
 pub(crate) fn within_bounds(paths: usize) -> Result<(), Fault> {
     if paths > MAX_PATHS {
-        return Err(Fault::new(code::INVALID_ARGUMENTS, format!("{paths} paths in one request; at most {MAX_PATHS} are taken")));
+        return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("{paths} paths in one request; at most {MAX_PATHS} are taken")));
     }
     Ok(())
 }
@@ -73,16 +88,16 @@ fn objects(look: &mut Look<'_>, path: &Path, max_depth: u32) -> Result<Vec<Resol
     for place in look.resolve(path)? {
         let depth = place.template.matches('.').count();
         let deep_enough = |template: &str| max_depth == 0 || levels_below(template, depth) < max_depth as usize;
-        let templates: Vec<&'static str> =
-            look.model.below(&place.template).map(|(template, _)| template).filter(|t| deep_enough(t)).collect();
-        for template in templates {
+        let model = look.model;
+        for (template, node) in model.below(place.template).filter(|(template, _)| deep_enough(template)) {
             // An object that cannot be read is listed in Device.X_LINE3_Absent.; the others are given all the same.
             if let Ok(rows) = &*look.rows(template) {
-                results.extend(rows.iter().filter(|row| row.path.starts_with(&place.path)).map(|row| resolved(row, look.rights)));
+                let rows = rows_below(rows, &place);
+                look.spend(rows.len().saturating_mul(node.fields().len()).saturating_add(1))?;
+                results.extend(rows.iter().map(|row| resolved(row, look.rights)).filter(|result| !result.result_params.is_empty()));
             }
         }
     }
-    results.retain(|result| !result.result_params.is_empty());
     if results.is_empty() && !sees(look, path) {
         return Err(unsupported(path));
     }
@@ -115,25 +130,22 @@ fn resolved(row: &Row, rights: &Rights) -> ResolvedPathResult {
 }
 
 fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<ResolvedPathResult>, Fault> {
-    let (mut results, mut absent) = (Vec::new(), None);
+    let (mut results, mut absent, mut lacking) = (Vec::new(), None, None);
     for place in look.resolve(path)? {
-        let node = look.model.nodes.get(place.template.as_str());
-        if !node.is_some_and(|node| node.fields().iter().any(|field| field.name == name)) {
-            return Err(unsupported(path));
-        }
         let rights = look.rights;
         let seen = rights.allows(Kind::Obj, Right::Read, &place.path) && rights.within(&place.path).allows(Right::Read, name);
-        if !seen {
+        if !seen || look.model.field(place.template, name).is_none() {
             // It is as if it were not there: of a search's many places one less, else a fault.
             let of_all = || format!("{}{name}", place.template);
-            if path.is_search() && rights.allows(Kind::Param, Right::Read, &of_all()) {
-                continue;
+            if seen || !path.is_search() || !rights.allows(Kind::Param, Right::Read, &of_all()) {
+                lacking = Some(unsupported(path));
             }
-            return Err(unsupported(path));
+            continue;
         }
-        let rows = look.rows(&place.template);
+        look.spend(1)?;
+        let rows = look.rows(place.template);
         let rows = rows.as_ref().as_ref().map_err(|fault| Fault::new(code::VALUE_ABSENT, format!("{path}: {}", fault.text)))?;
-        match rows.iter().find(|row| row.path == place.path).and_then(|row| row.value(name)) {
+        match row_at(rows, &place).and_then(|row| row.value(name)) {
             Some(Ok(value)) => {
                 let result_params = row::map([(name.to_owned(), value.clone())]);
                 results.push(ResolvedPathResult { resolved_path: place.path, result_params });
@@ -142,7 +154,7 @@ fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<Resolv
             None => {}
         }
     }
-    match absent {
+    match lacking.or(absent) {
         Some(fault) if results.is_empty() => Err(fault),
         _ => Ok(results),
     }
@@ -151,43 +163,51 @@ fn parameters(look: &mut Look<'_>, path: &Path, name: &str) -> Result<Vec<Resolv
 /// Answers a GetInstances.
 pub(crate) fn get_instances(look: &mut Look<'_>, request: &GetInstances) -> Result<GetInstancesResp, Fault> {
     within_bounds(request.obj_paths.len())?;
-    let result = |path: &String| {
+    let (mut req_path_results, mut size) = (Vec::with_capacity(request.obj_paths.len()), Size::default());
+    for path in &request.obj_paths {
         let found = Path::parse(path).and_then(|parsed| instances(look, &parsed, request.first_level_only));
         let (err_code, err_msg, curr_insts) = match found {
             Ok(found) => (0, String::new(), found),
-            Err(fault) => {
-                let fault = as_get(fault);
-                (fault.code, fault.text, Vec::new())
-            }
+            Err(fault) => (fault.code, fault.text, Vec::new()),
         };
-        GetInstancesRespRequestedPathResult { requested_path: path.clone(), err_code, err_msg, curr_insts }
-    };
-    Ok(GetInstancesResp { req_path_results: request.obj_paths.iter().map(result).collect() })
+        size.add(
+            path.len()
+                + err_msg.len()
+                + curr_insts.iter().map(|found| bytes(&found.instantiated_obj_path, &found.unique_keys)).sum::<usize>(),
+        )?;
+        req_path_results.push(GetInstancesRespRequestedPathResult { requested_path: path.clone(), err_code, err_msg, curr_insts });
+    }
+    Ok(GetInstancesResp { req_path_results })
 }
 
 fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result<Vec<CurrInstance>, Fault> {
+    let no_table = || Fault::new(code::NOT_A_TABLE, format!("{path} is no table; give one, e.g. Device.IP.Interface."));
+    let model = look.model;
+    let table = |template: &str| model.prefix(&format!("{template}{{i}}.")).filter(|table| model.nodes.contains_key(table));
+    // A search or wildcard names rows, not a table: then these rows are the first level.
+    let first_level = |template: &'static str| if template.ends_with("{i}.") { Some(template) } else { table(template) };
+    if path.target != Target::Object {
+        return Err(no_table());
+    }
     let mut found = Vec::new();
-    for place in look.resolve_by(path, Kind::InstantiatedObj)? {
-        let table = format!("{}{{i}}.", place.template);
-        // A search or wildcard names rows, not a table: then these rows are the first level.
-        let named = place.template.ends_with("{i}.");
-        if path.target != Target::Object || !(named || look.model.nodes.contains_key(table.as_str())) {
-            return Err(Fault::new(code::NOT_A_TABLE, format!("{path} is no table; give one, e.g. Device.IP.Interface.")));
-        }
-        let first = if named { place.template.clone() } else { table };
-        let templates: Vec<&'static str> = look
-            .model
-            .below(&first)
-            .map(|(template, _)| template)
-            .filter(|template| template.ends_with("{i}.") && (!first_level_only || *template == first))
-            .collect();
-        for template in templates {
-            let keys = look.model.nodes.get(template).map(|node| node.keys()).unwrap_or_default();
+    let places = look.resolve_by(path, Kind::InstantiatedObj)?;
+    // What a search that found nothing would have found can be told unless it follows references.
+    if places.is_empty() && !path.follows() && model.prefix(&path.template()).and_then(first_level).is_none() {
+        return Err(no_table());
+    }
+    for place in places {
+        let first = first_level(place.template).ok_or_else(no_table)?;
+        for (template, node) in model.below(first) {
+            if !template.ends_with("{i}.") || (first_level_only && template != first) {
+                continue;
+            }
             if let Ok(rows) = &*look.rows(template) {
-                let seen =
-                    |row: &&Row| row.path.starts_with(&place.path) && look.rights.allows(Kind::InstantiatedObj, Right::Read, &row.path);
+                let rows = rows_below(rows, &place);
+                look.spend(rows.len().saturating_add(1))?;
+                let rights = look.rights;
+                let seen = |row: &&Row| rights.allows(Kind::InstantiatedObj, Right::Read, &row.path);
                 let instance =
-                    |row: &Row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, keys, look.rights) };
+                    |row: &Row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, node.keys(), rights) };
                 found.extend(rows.iter().filter(seen).map(instance));
             }
         }

@@ -10,7 +10,7 @@ use line3_proto::path::{Condition, Item, Path, Segment, Target};
 use line3_proto::row::Field;
 use line3_proto::value::{Known, Value};
 
-use super::model::{ABSENT, Model, Source, parent};
+use super::model::{ABSENT, Model, Source};
 use super::numbers::{Numbers, numbers_in};
 use super::rights::{Kind, Right, Rights};
 use crate::objects::AnyRow;
@@ -19,6 +19,13 @@ use crate::view::View;
 
 /// The most places that one path may resolve to; a wider one is refused with 7005.
 const MAX_PLACES: usize = 10_000;
+
+/// The most work for one request, counted in rows looked at, conditions tried and values given; what takes more is refused with
+/// 7005. A whole Get of a large box takes some 10 000.
+const MAX_WORK: usize = 100_000;
+
+/// The work of following a reference, which has to be read as a path first.
+const FOLLOWING: usize = 8;
 
 /// An object instance and its values.
 pub(crate) struct Row {
@@ -40,6 +47,10 @@ impl Row {
         let values = self.values.iter_mut().filter(|(field, _)| *field == name);
         values.for_each(|(_, value)| *value = Ok(String::new()));
     }
+
+    fn place(&self, template: &'static str) -> Place {
+        Place { path: self.path.clone(), template, numbers: self.numbers.clone() }
+    }
 }
 
 /// Where a path leads: an object instance, or a table.
@@ -48,7 +59,27 @@ pub(crate) struct Place {
     /// Its concrete path.
     pub(crate) path: String,
     /// Its path in the supported data model.
-    pub(crate) template: String,
+    pub(crate) template: &'static str,
+    /// The instance numbers in its path.
+    numbers: Vec<u32>,
+}
+
+impl Place {
+    /// The row with this number of the table that this is.
+    fn row(&self, template: &'static str, number: u32) -> Self {
+        let numbers = self.numbers.iter().copied().chain([number]).collect();
+        Self { path: format!("{}{number}.", self.path), template, numbers }
+    }
+}
+
+/// The way that a path leads.
+#[derive(Clone, Copy)]
+struct Way<'p> {
+    whole: &'p Path,
+    /// Whether it passes over what is not there.
+    searches: bool,
+    /// By which right rows are seen.
+    kind: Kind,
 }
 
 /// What was read of one object.
@@ -62,12 +93,14 @@ pub(crate) struct Look<'a> {
     /// The rights of whoever looks.
     pub(crate) rights: &'a Rights,
     read: BTreeMap<&'static str, Rows>,
+    /// What is left of [`MAX_WORK`].
+    left: usize,
 }
 
 impl<'a> Look<'a> {
     /// A fresh look.
     pub(crate) fn new(model: &'a Model, view: &'a View<'a>, numbers: &'a mut Numbers, rights: &'a Rights) -> Self {
-        Self { model, view, numbers, rights, read: BTreeMap::new() }
+        Self { model, view, numbers, rights, read: BTreeMap::new(), left: MAX_WORK }
     }
 
     /// All instances of an object of the supported data model, in the order of their numbers.
@@ -182,93 +215,133 @@ impl<'a> Look<'a> {
     }
 
     /// Where the object part of a path leads. A path that is not in the supported data model is 7026; an instance that is named
-    /// by its number and is not there 7016; a search or wildcard that matches nothing is no fault. Rows that may not be seen are
-    /// found by no search or wildcard; one that is named is found, and what may be done with it is for the caller to ask.
+    /// by its number, or referred to, and is not there 7016. A search that matches nothing is no fault (R-MSG.4a). Rows that may not
+    /// be seen are found by no search or wildcard; one that is named is found, and what may be done with it is for the caller to ask.
     pub(crate) fn resolve(&mut self, path: &Path) -> Result<Vec<Place>, Fault> {
         self.resolve_by(path, Kind::Obj)
     }
 
     /// The same, by the right to read rows as this kind: [`Kind::InstantiatedObj`] where instances are asked for (R-GIN.0).
     pub(crate) fn resolve_by(&mut self, path: &Path, kind: Kind) -> Result<Vec<Place>, Fault> {
-        let mut places = vec![Place { path: String::new(), template: String::new() }];
+        let way = Way { whole: path, searches: path.is_search(), kind };
+        if way.searches {
+            // Also where there is no row to try it on, a search must make sense.
+            self.check(path)?;
+        }
+        let mut places = vec![Place { path: String::new(), template: "", numbers: Vec::new() }];
         for segment in &path.segments {
-            let mut next = Vec::new();
-            for place in places {
-                self.step(path, place, segment, kind, &mut next)?;
-                if next.len() > MAX_PLACES {
-                    return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("{path} names more than {MAX_PLACES} places; ask for less")));
-                }
-            }
-            places = next;
+            places = self.step(way, &places, segment)?;
         }
         Ok(places)
     }
 
-    fn step(&mut self, whole: &Path, place: Place, segment: &Segment, kind: Kind, next: &mut Vec<Place>) -> Result<(), Fault> {
-        let unsupported = || Fault::new(code::INVALID_PATH, format!("{whole} is not in the data model of this box"));
-        let table = || format!("{}{{i}}.", place.template);
-        match segment {
-            Segment::Name(name) => {
-                let template = format!("{}{name}.", place.template);
-                if !self.model.knows(&template) {
-                    return Err(unsupported());
-                }
-                next.push(Place { path: format!("{}{name}.", place.path), template });
+    /// One step down from all of these places. A search passes over what is not there; any other path names it.
+    fn step(&mut self, way: Way<'_>, places: &[Place], segment: &Segment) -> Result<Vec<Place>, Fault> {
+        let whole = way.whole;
+        let mut next = Vec::new();
+        // What references lead to need not be all alike: those are taken that have what is named.
+        let mut unsupported = None;
+        for place in places {
+            let supported = match segment {
+                Segment::Name(name) => self.model.prefix(&format!("{}{name}.", place.template)).map(|template| {
+                    next.push(Place { path: format!("{}{name}.", place.path), template, numbers: place.numbers.clone() });
+                }),
+                Segment::Follow { name, item } => self.follow(way, place, (name, *item), &mut next)?,
+                Segment::Instance(_) | Segment::Wildcard | Segment::Search(_) => self.pick(way, place, segment, &mut next)?,
+                Segment::Template => return Err(template_in(whole)),
+            };
+            if supported.is_none() {
+                unsupported = Some(Fault::new(code::INVALID_PATH, format!("{whole} is not in the data model of this box")));
             }
-            Segment::Template => {
-                return Err(Fault::new(code::INVALID_PATH_SYNTAX, format!("{whole}: {{i}} stands for no instance; use * or a number")));
+            if next.len() > MAX_PLACES {
+                return Err(Fault::new(code::RESOURCES_EXCEEDED, format!("{whole} names more than {MAX_PLACES} places; ask for less")));
             }
-            Segment::Follow { name, item } => {
-                for reference in self.references(whole, &place, name, *item)? {
-                    let target = Path::parse_reference(&reference)?;
-                    // A reference that is a search or follows another could lead back here, without end.
-                    if !target.is_concrete() {
-                        return Err(Fault::new(code::INVALID_PATH, format!("{whole}: {name} is {target}, which names no single object")));
-                    }
-                    next.extend(self.resolve_by(&target, kind)?);
-                }
+            self.spend(1)?;
+        }
+        match unsupported {
+            Some(fault) if next.is_empty() => Err(fault),
+            _ => Ok(next),
+        }
+    }
+
+    /// The rows of a table that a number, a wildcard or a search picks; `None`: there is no such table.
+    fn pick(&mut self, way: Way<'_>, place: &Place, segment: &Segment, next: &mut Vec<Place>) -> Result<Option<()>, Fault> {
+        let Some(template) = self.model.prefix(&format!("{}{{i}}.", place.template)) else { return Ok(None) };
+        let rows = self.rows(template);
+        let rows = rows.as_ref().as_ref().map_err(Fault::clone)?;
+        if let Segment::Instance(number) = segment {
+            let named = place.row(template, *number);
+            let hidden = way.kind == Kind::InstantiatedObj && !self.rights.allows(way.kind, Right::Read, &named.path);
+            if !hidden && row_at(rows, &named).is_some() {
+                next.push(named);
+            } else if !way.searches {
+                return Err(Fault::new(code::OBJECT_DOES_NOT_EXIST, format!("{} does not exist", named.path)));
             }
-            Segment::Instance(_) | Segment::Wildcard | Segment::Search(_) => {
-                let template = table();
-                if !self.model.knows(&template) {
-                    return Err(unsupported());
-                }
-                let rows = self.rows(&template);
-                let rows = rows.as_ref().as_ref().map_err(Fault::clone)?;
-                let rights = self.rights;
-                let rows = rows.iter().filter(|row| row.path.starts_with(&place.path));
-                let seen = |row: &&Row| rights.allows(kind, Right::Read, &row.path);
-                match segment {
-                    Segment::Instance(number) => {
-                        let path = format!("{}{number}.", place.path);
-                        let hidden = kind == Kind::InstantiatedObj && !rights.allows(kind, Right::Read, &path);
-                        if hidden || !rows.into_iter().any(|row| row.path == path) {
-                            return Err(Fault::new(code::OBJECT_DOES_NOT_EXIST, format!("{path} does not exist")));
-                        }
-                        next.push(Place { path, template });
-                    }
-                    Segment::Search(conditions) => {
-                        for row in rows.filter(seen) {
-                            if self.all_hold(conditions, row, &template)? {
-                                next.push(Place { path: row.path.clone(), template: template.clone() });
-                            }
-                        }
-                    }
-                    _ => next.extend(rows.filter(seen).map(|row| Place { path: row.path.clone(), template: template.clone() })),
+            return Ok(Some(()));
+        }
+        let rows = rows_below(rows, place);
+        self.spend(rows.len())?;
+        for row in rows {
+            let held = match segment {
+                _ if !self.rights.allows(way.kind, Right::Read, &row.path) => false,
+                Segment::Search(conditions) => self.all_hold(way, conditions, row, template)?,
+                _ => true,
+            };
+            if held {
+                next.push(row.place(template));
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// Where a reference leads. It may name its object by a unique key (R-ARC.11), but be no search for several objects, nor
+    /// follow another reference, which could lead back here without end. `None`: there is no such parameter.
+    fn follow(&mut self, way: Way<'_>, place: &Place, (name, item): (&str, Item), next: &mut Vec<Place>) -> Result<Option<()>, Fault> {
+        let Way { whole, searches, kind } = way;
+        if self.model.field(place.template, name).is_none() || !self.rights.within(&place.path).allows(Right::Read, name) {
+            return Ok(None);
+        }
+        let before = next.len();
+        for reference in self.references(place, name, item)? {
+            self.spend(FOLLOWING)?;
+            match self.referred(&reference, kind) {
+                Ok(target) => next.push(target),
+                Err(fault) if fault.code == code::RESOURCES_EXCEEDED => return Err(fault),
+                Err(_) if searches => {}
+                Err(fault) => {
+                    let text = format!("{whole}: {}{name} is {:?}: {}", place.path, shown(&reference), fault.text);
+                    let code = if fault.code == code::OBJECT_DOES_NOT_EXIST { fault.code } else { code::INVALID_PATH };
+                    return Err(Fault { code, text });
                 }
             }
         }
-        Ok(())
+        if next.len() == before && !searches {
+            let text = format!("{whole}: {}{name} refers to nothing there", place.path);
+            return Err(Fault::new(code::OBJECT_DOES_NOT_EXIST, text));
+        }
+        Ok(Some(()))
     }
 
-    fn references(&mut self, whole: &Path, place: &Place, name: &str, item: Item) -> Result<Vec<String>, Fault> {
-        let rows = self.rows(&place.template);
+    /// The object that a reference names.
+    fn referred(&mut self, reference: &str, kind: Kind) -> Result<Place, Fault> {
+        let target = Path::parse_reference(reference)?;
+        let names_one = target.segments.iter().all(|segment| match segment {
+            Segment::Name(_) | Segment::Instance(_) => true,
+            Segment::Search(conditions) => conditions.iter().all(|condition| condition.left.len() == 1),
+            Segment::Wildcard | Segment::Template | Segment::Follow { .. } => false,
+        });
+        let mut places = if names_one && is_object(&target) { self.resolve_by(&target, kind)? } else { Vec::new() };
+        match places.pop() {
+            Some(place) if places.is_empty() => Ok(place),
+            _ => Err(Fault::new(code::INVALID_PATH, "it names no single object")),
+        }
+    }
+
+    /// The items of a reference; none if it has no value.
+    fn references(&mut self, place: &Place, name: &str, item: Item) -> Result<Vec<String>, Fault> {
+        let rows = self.rows(place.template);
         let rows = rows.as_ref().as_ref().map_err(Fault::clone)?;
-        let value = rows.iter().find(|row| row.path == place.path).and_then(|row| row.value(name));
-        let readable = self.rights.within(&place.path).allows(Right::Read, name);
-        let Some(Ok(value)) = value.filter(|_| readable) else {
-            return Err(Fault::new(code::INVALID_PATH, format!("{whole}: {}{name} is no parameter with a value", place.path)));
-        };
+        let Some(Ok(value)) = row_at(rows, place).and_then(|row| row.value(name)) else { return Ok(Vec::new()) };
         let list = Vec::<String>::read(value).unwrap_or_default();
         Ok(match item {
             Item::Only => list.into_iter().take(1).collect(),
@@ -277,41 +350,139 @@ impl<'a> Look<'a> {
         })
     }
 
-    fn all_hold(&mut self, conditions: &[Condition], row: &Row, template: &str) -> Result<bool, Fault> {
+    fn all_hold(&mut self, way: Way<'_>, conditions: &[Condition], row: &Row, template: &'static str) -> Result<bool, Fault> {
         for condition in conditions {
-            let left = condition.left_path();
-            let (object, name) = (parent(&left), left.rsplit('.').next().unwrap_or(""));
-            let inner = format!("{template}{object}");
-            let field = self.model.nodes.get(inner.as_str()).and_then(|node| node.fields().iter().find(|field| field.name == name));
-            let readable = self.rights.is_full() || self.rights.allows(Kind::Param, Right::Read, &format!("{inner}{name}"));
-            let Some(field) = field.filter(|_| readable) else {
-                return Err(Fault::new(code::INVALID_PATH, format!("the search names {left}, which {template} does not have")));
-            };
-            let path = format!("{}{object}", row.path);
-            // A search must not tell what may not be read.
-            let held = if !self.rights.within(&path).allows(Right::Read, name) {
-                false
-            } else if object.is_empty() {
-                holds(condition, row.value(name), field)?
-            } else {
-                let rows = self.rows(&inner);
-                let found = rows.as_ref().as_ref().ok().and_then(|rows| rows.iter().find(|row| row.path == path));
-                holds(condition, found.and_then(|row| row.value(name)), field)?
-            };
-            if !held {
+            self.spend(1)?;
+            if !self.holds(way, condition, row, template)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
+
+    /// Whether a condition holds for a row; of a value that is absent none does, of several that references lead to one must.
+    fn holds(&mut self, way: Way<'_>, condition: &Condition, row: &Row, template: &'static str) -> Result<bool, Fault> {
+        let Some((Segment::Name(name), objects)) = condition.left.split_last() else { return Ok(false) };
+        // A search must not tell what may not be read.
+        let rights = self.rights;
+        let readable = |path: &str| rights.within(path).allows(Right::Read, name);
+        if objects.is_empty() {
+            return Ok(readable(&row.path) && fits(condition, self.model.field(template, name), Some(row), name)?);
+        }
+        let mut places = vec![row.place(template)];
+        for segment in objects {
+            places = match self.step(way, &places, segment) {
+                // A reference may lead to what has no such parameter.
+                Err(fault) if fault.code == code::INVALID_PATH => return Ok(false),
+                stepped => stepped?,
+            };
+        }
+        for place in places {
+            let field = self.model.field(place.template, name);
+            let rows = self.rows(place.template);
+            let found = rows.as_ref().as_ref().ok().and_then(|rows| row_at(rows, &place));
+            if readable(&place.path) && fits(condition, field, found, name)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a search can be made at all: it is of the supported data model, and its conditions of the type of what they are
+    /// about. Only values can tell what a reference leads to, so this sees no farther than to the first.
+    fn check(&self, path: &Path) -> Result<(), Fault> {
+        let unsupported = || Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box"));
+        let mut template = String::new();
+        for segment in &path.segments {
+            match segment {
+                Segment::Template => return Err(template_in(path)),
+                Segment::Follow { name, .. } => return self.model.field(&template, name).map(|_| ()).ok_or_else(unsupported),
+                Segment::Name(name) => template.extend([name.as_str(), "."]),
+                Segment::Instance(_) | Segment::Wildcard | Segment::Search(_) => template.push_str("{i}."),
+            }
+            if self.model.prefix(&template).is_none() {
+                return Err(unsupported());
+            }
+            if let Segment::Search(conditions) = segment {
+                conditions.iter().try_for_each(|condition| self.check_condition(condition, &template))?;
+            }
+        }
+        match &path.target {
+            Target::Parameter(name) => self.model.field(&template, name).map(|_| ()).ok_or_else(unsupported),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_condition(&self, condition: &Condition, template: &str) -> Result<(), Fault> {
+        let mut object = template.to_owned();
+        let unknown = || {
+            let text = format!("the search names {}, which {template} does not have", condition.left_path());
+            Fault::new(code::INVALID_PATH, text)
+        };
+        for (index, segment) in condition.left.iter().enumerate() {
+            let (Segment::Name(name) | Segment::Follow { name, .. }) = segment else { continue };
+            let is_object = matches!(segment, Segment::Name(_)) && index + 1 < condition.left.len();
+            let field = self.model.field(&object, name);
+            if is_object {
+                object.extend([name.as_str(), "."]);
+                continue;
+            }
+            let Some(field) = field else {
+                return Err(unknown());
+            };
+            if !self.rights.allows(Kind::Param, Right::Read, &format!("{object}{name}")) {
+                return Err(unknown());
+            }
+            return match segment {
+                Segment::Follow { .. } => Ok(()),
+                _ => condition.holds("", field.ty, field.list).map(|_| ()),
+            };
+        }
+        Ok(())
+    }
+
+    /// Counts what was looked at for this request.
+    pub(crate) fn spend(&mut self, work: usize) -> Result<(), Fault> {
+        match self.left.checked_sub(work) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => {
+                self.left = 0;
+                Err(Fault::new(code::RESOURCES_EXCEEDED, "the request is too much work for this box; ask for less at a time"))
+            }
+        }
+    }
 }
 
-/// Whether a condition holds; of a value that is absent none does.
-fn holds(condition: &Condition, value: Option<&Known<String>>, field: &Field) -> Result<bool, Fault> {
-    match value {
-        Some(Ok(value)) => condition.holds(value, field.ty),
+/// Whether a condition holds for a parameter of a row.
+fn fits(condition: &Condition, field: Option<&Field>, row: Option<&Row>, name: &str) -> Result<bool, Fault> {
+    match (field, row.and_then(|row| row.value(name))) {
+        (Some(field), Some(Ok(value))) => condition.holds(value, field.ty, field.list),
         _ => Ok(false),
     }
+}
+
+fn template_in(whole: &Path) -> Fault {
+    Fault::new(code::INVALID_PATH_SYNTAX, format!("{whole}: {{i}} stands for no instance; use * or a number"))
+}
+
+/// The beginning of a value, for a person.
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// Of all rows of an object, which are in the order of their numbers: the one at a place.
+pub(crate) fn row_at<'r>(rows: &'r [Row], place: &Place) -> Option<&'r Row> {
+    rows.binary_search_by(|row| row.numbers.cmp(&place.numbers)).ok().and_then(|index| rows.get(index))
+}
+
+/// Of all rows of an object at or below a place, which are in the order of their numbers: those at or below it.
+pub(crate) fn rows_below<'r>(rows: &'r [Row], place: &Place) -> &'r [Row] {
+    let leading = |row: &Row| row.numbers.iter().take(place.numbers.len()).cmp(&place.numbers);
+    let rest = rows.get(rows.partition_point(|row| leading(row).is_lt())..).unwrap_or_default();
+    rest.get(..rest.partition_point(|row| leading(row).is_eq())).unwrap_or_default()
 }
 
 /// Whether a path names an object (or table), not something in it.

@@ -130,9 +130,15 @@ impl Model {
         self.nodes.range::<str, _>((Bound::Included(template), Bound::Unbounded))
     }
 
-    /// Whether an object of this template, or anything below it, is supported. A table without its `{i}` counts.
-    pub(crate) fn knows(&self, template: &str) -> bool {
-        self.from(template).next().is_some_and(|(path, _)| path.starts_with(template))
+    /// The same template, if an object of it, or anything below it, is supported. A table without its `{i}` counts.
+    pub(crate) fn prefix(&self, template: &str) -> Option<&'static str> {
+        let (path, _) = self.from(template).next()?;
+        path.get(..template.len()).filter(|prefix| *prefix == template)
+    }
+
+    /// A parameter of the object of this template.
+    pub(crate) fn field(&self, template: &str, name: &str) -> Option<&'static Field> {
+        self.nodes.get(template)?.fields().iter().find(|field| field.name == name)
     }
 
     /// All objects at and below a template.

@@ -3,14 +3,15 @@
 use line3_proto::Fault;
 use line3_proto::catalogue::{Catalogue, CommandEntry, EventEntry, FieldEntry, ObjectEntry};
 use line3_proto::fault::code;
-use line3_proto::path::{Path, Target};
+use line3_proto::path::{Path, Segment, Target};
 use line3_proto::row::{Access, Field};
 use line3_proto::usp::{
     CmdType, GetSupportedDm, GetSupportedDmResp, ObjAccessType, ParamAccessType, RequestedObjectResult, SupportedCommandResult,
     SupportedEventResult, SupportedObjectResult, SupportedParamResult, SupportedUniqueKeySet, ValueChangeType,
 };
 
-use super::get::within_bounds;
+use super::get::{Size, within_bounds};
+use super::look::Look;
 use super::model::{Model, Node, Source};
 use super::rights::{Kind, Right, Rights};
 
@@ -56,47 +57,47 @@ fn is_creatable(node: &Node) -> bool {
 }
 
 /// Answers a GetSupportedDM.
-pub(crate) fn get_supported_dm(model: &Model, rights: &Rights, request: &GetSupportedDm) -> Result<GetSupportedDmResp, Fault> {
+pub(crate) fn get_supported_dm(look: &mut Look<'_>, request: &GetSupportedDm) -> Result<GetSupportedDmResp, Fault> {
     within_bounds(request.obj_paths.len())?;
-    let result = |path: &String| match supported(model, rights, path, request) {
-        Ok(supported_objs) => RequestedObjectResult {
-            req_obj_path: path.clone(),
-            data_model_inst_uri: DATA_MODEL.to_owned(),
-            supported_objs,
-            ..RequestedObjectResult::default()
-        },
-        Err(fault) => RequestedObjectResult {
-            req_obj_path: path.clone(),
-            err_code: fault.code,
-            err_msg: fault.text,
-            ..RequestedObjectResult::default()
-        },
-    };
-    Ok(GetSupportedDmResp { req_obj_results: request.obj_paths.iter().map(result).collect() })
+    let (mut req_obj_results, mut size) = (Vec::with_capacity(request.obj_paths.len()), Size::default());
+    for path in &request.obj_paths {
+        let mut result = RequestedObjectResult { req_obj_path: path.clone(), ..RequestedObjectResult::default() };
+        match Path::parse(path).and_then(|parsed| supported(look, &parsed, request)) {
+            Ok(found) => (result.supported_objs, result.data_model_inst_uri) = (found, DATA_MODEL.to_owned()),
+            Err(fault) => (result.err_code, result.err_msg) = (fault.code, fault.text),
+        }
+        size.add(path.len() + result.err_msg.len() + result.supported_objs.iter().map(bytes).sum::<usize>())?;
+        req_obj_results.push(result);
+    }
+    Ok(GetSupportedDmResp { req_obj_results })
 }
 
-fn supported(model: &Model, rights: &Rights, path: &str, request: &GetSupportedDm) -> Result<Vec<SupportedObjectResult>, Fault> {
-    let parsed = Path::parse(path)?;
-    let template = parsed.object().template();
+fn supported(look: &mut Look<'_>, path: &Path, request: &GetSupportedDm) -> Result<Vec<SupportedObjectResult>, Fault> {
     let unsupported = || Fault::new(code::INVALID_PATH, format!("{path} is not in the data model of this box"));
+    let template = supported_object(look, path)?.ok_or_else(unsupported)?;
+    let (model, rights) = (look.model, look.rights);
     let seen = |path: &str| rights.allows(Kind::Obj, Right::Read, path);
-    if !model.knows(&template) || !(rights.is_full() || model.below(&template).any(|(path, _)| seen(path))) {
+    if !rights.is_full() && !model.below(template).any(|(path, _)| seen(path)) {
         return Err(unsupported());
     }
     // A table may be named with or without its `{i}`.
-    let table = format!("{template}{{i}}.");
-    let start = if model.nodes.contains_key(table.as_str()) { table } else { template };
-    if parsed.target != Target::Object {
+    let at = |template: &str| model.prefix(&format!("{template}{{i}}.")).filter(|table| model.nodes.contains_key(table));
+    let start = at(template).unwrap_or(template);
+    if path.target != Target::Object {
         // Since 1.4 a command, event or parameter can be asked for by itself; the flags do not count then.
-        let node = model.nodes.get(start.as_str()).ok_or_else(unsupported)?;
-        let one = Wanted { commands: true, events: true, params: true, keys: false, only: Some(&parsed.target) };
-        if !seen(&start) {
-            return Err(unsupported());
+        let one = Wanted { commands: true, events: true, params: true, keys: false, only: Some(&path.target) };
+        let described = model.nodes.get(start).filter(|_| seen(start)).map(|node| describe(start, node, &one, rights));
+        let is_there = |found: &SupportedObjectResult| {
+            !(found.supported_commands.is_empty() && found.supported_events.is_empty() && found.supported_params.is_empty())
+        };
+        if let Some(described) = described.filter(is_there) {
+            return Ok(vec![described]);
         }
-        let described = describe(&start, node, &one, rights);
-        let found =
-            !(described.supported_commands.is_empty() && described.supported_events.is_empty() && described.supported_params.is_empty());
-        return if found { Ok(vec![described]) } else { Err(unsupported()) };
+        // TP-469 1.99 names an object without its last dot.
+        let Target::Parameter(name) = &path.target else { return Err(unsupported()) };
+        let mut object = path.object();
+        object.segments.push(Segment::Name(name.clone()));
+        return supported(look, &object, request).map_err(|_| unsupported());
     }
     let wanted = Wanted {
         commands: request.return_commands,
@@ -105,15 +106,47 @@ fn supported(model: &Model, rights: &Rights, path: &str, request: &GetSupportedD
         keys: request.return_unique_key_sets,
         only: None,
     };
-    let bare = Wanted { commands: false, events: false, params: false, keys: false, only: None };
+    // Of the objects one level below only the keys are told.
+    let bare = Wanted { commands: false, events: false, params: false, ..wanted };
     let levels = |path: &str| path.split_terminator('.').filter(|level| *level != "{i}").count();
-    let objects = model.below(&start).filter(|(path, _)| !request.first_level_only || levels(path) <= levels(&start) + 1);
+    let objects = model.below(start).filter(|(path, _)| !request.first_level_only || levels(path) <= levels(start) + 1);
     let described =
         |(path, node): (&str, &Node)| describe(path, node, if request.first_level_only && path != start { &bare } else { &wanted }, rights);
     Ok(objects.filter(|(path, _)| seen(path)).map(described).collect())
 }
 
+/// The object of the supported data model that a path, of this data model or of the instantiated one, names or names something in.
+/// An instance must be there (7016), and none can be in a table that is named by `{i}`.
+fn supported_object(look: &mut Look<'_>, path: &Path) -> Result<Option<&'static str>, Fault> {
+    let object = path.object();
+    let has = |wanted: &Segment| object.segments.contains(wanted);
+    let numbered = object.segments.iter().any(|segment| matches!(segment, Segment::Instance(_)));
+    if numbered && has(&Segment::Template) {
+        let text = format!("{path} has both {{i}} and an instance number; use one of them");
+        return Err(Fault::new(code::INVALID_PATH_SYNTAX, text));
+    }
+    if numbered {
+        return Ok(look.resolve(&object)?.first().map(|place| place.template).or_else(|| look.model.prefix(&object.template())));
+    }
+    Ok(look.model.prefix(&object.template()))
+}
+
+/// What a description takes at least.
+fn bytes(object: &SupportedObjectResult) -> usize {
+    let names = |names: &[String]| names.iter().map(|name| name.len() + 2).sum::<usize>();
+    object.supported_obj_path.len()
+        + object.supported_params.iter().map(|param| param.param_name.len() + 8).sum::<usize>()
+        + object.supported_events.iter().map(|event| event.event_name.len() + names(&event.arg_names)).sum::<usize>()
+        + object
+            .supported_commands
+            .iter()
+            .map(|command| command.command_name.len() + names(&command.input_arg_names) + names(&command.output_arg_names))
+            .sum::<usize>()
+        + object.unique_key_sets.iter().map(|set| names(&set.key_names)).sum::<usize>()
+}
+
 /// What of an object is wanted.
+#[derive(Clone, Copy)]
 struct Wanted<'a> {
     commands: bool,
     events: bool,

@@ -244,11 +244,11 @@ impl Watcher {
         };
         let wanted = |template: &str| match self.kind {
             Kind::Value => only.is_none() || template == place.template,
-            _ if is_table => template.strip_suffix("{i}.") == Some(&place.template),
+            _ if is_table => template.strip_suffix("{i}.") == Some(place.template),
             _ if is_row => template == place.template,
             _ => template.ends_with("{i}."),
         };
-        let templates: Vec<&'static str> = look.model.below(&place.template).map(|(path, _)| path).filter(|path| wanted(path)).collect();
+        let templates: Vec<&'static str> = look.model.below(place.template).map(|(path, _)| path).filter(|path| wanted(path)).collect();
         for template in templates {
             let Some(node) = look.model.nodes.get(template) else { continue };
             let (fields, keys) = (node.fields(), node.keys());

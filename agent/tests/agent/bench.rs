@@ -9,11 +9,11 @@ use line3_agent::agent::{Agent, Input, Job, Output};
 use line3_agent::config::Config;
 use line3_agent::host::Host;
 use line3_agent::host::sim::{CountedClock, SimBox, SimClock, SimFlash, SimHost};
-use line3_agent::objects::OBJECTS;
+use line3_agent::objects::{OBJECTS, ObjectDef};
 use line3_agent::view::RebootMode;
 use line3_proto::link::{ClientSettings, LinkEvent, Session, Token};
 use line3_proto::record::{self, Content};
-use line3_proto::usp::{Msg, MsgContent, NotifyResp, Request, Response};
+use line3_proto::usp::{Get, GetInstances, Msg, MsgContent, NotifyResp, Request, Response};
 use line3_proto::{EndpointId, Machine, Mono, Now, Publication, Topic, Wall};
 
 use crate::{commands, script, show};
@@ -31,6 +31,7 @@ pub(crate) struct Bench {
     /// How the link was last told to connect.
     pub(crate) settings: Option<ClientSettings>,
     pub(crate) config: Config,
+    objects: &'static [ObjectDef],
     id: EndpointId,
     running: Vec<Job>,
     connections: u32,
@@ -73,14 +74,23 @@ impl Bench {
         Self::with(|_| ())
     }
 
+    /// A box on which other things can be looked at.
+    pub(crate) fn over(objects: &'static [ObjectDef]) -> Self {
+        Self::build(|_| (), objects)
+    }
+
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(change, OBJECTS)
+    }
+
+    fn build(change: impl FnOnce(&mut Config), objects: &'static [ObjectDef]) -> Self {
         commands::forget();
         let mut config = Config::parse("").unwrap();
         config.device.software_version = "1.0".to_owned();
         change(&mut config);
         let (clock, flash) = (CountedClock::new(), SimFlash::new());
         let id = EndpointId::parse("proto::sim-1").unwrap();
-        let (host, agent) = start(&clock, &flash, &config, &id);
+        let (host, agent) = start(&clock, &flash, &config, objects, &id);
         let mut bench = Self {
             clock,
             flash,
@@ -88,6 +98,7 @@ impl Bench {
             agent,
             settings: None,
             config,
+            objects,
             id,
             running: Vec::new(),
             connections: 0,
@@ -220,6 +231,18 @@ impl Bench {
         self.request(from, &id, script::request(text), expiry);
     }
 
+    /// The controller sends a Get or a GetInstances of these paths, spaces and all.
+    pub(crate) fn paths(&mut self, kind: &str, paths: &[&str]) {
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        let request = match kind {
+            "Get" => Request::Get(Get { param_paths: paths, max_depth: 0 }),
+            _ => Request::GetInstances(GetInstances { obj_paths: paths, first_level_only: false }),
+        };
+        self.asked += 1;
+        self.request(CONTROLLER, &self.asked.to_string(), request, None);
+        self.settle();
+    }
+
     pub(crate) fn request(&mut self, from: &str, id: &str, request: Request, expiry: Option<Duration>) {
         let mut publication = self.sealed(from, &Msg::request(id, request), expiry);
         if let Some((place, byte)) = self.tear.take() {
@@ -267,7 +290,7 @@ impl Bench {
         if boots {
             self.flash.boot(self.clock.now());
         }
-        (self.host, self.agent) = start(&self.clock, &self.flash, &self.config, &self.id);
+        (self.host, self.agent) = start(&self.clock, &self.flash, &self.config, self.objects, &self.id);
         self.connections = 0;
         self.asked_at_start = self.asked;
     }
@@ -404,10 +427,10 @@ fn now(clock: &CountedClock) -> Now {
     Now { mono: Mono(since), wall: Wall(1_767_225_600_000 + i64::try_from(since.as_millis()).unwrap()) }
 }
 
-fn start(clock: &CountedClock, flash: &SimFlash, config: &Config, id: &EndpointId) -> (Rc<SimHost>, Agent) {
+fn start(clock: &CountedClock, flash: &SimFlash, config: &Config, objects: &'static [ObjectDef], id: &EndpointId) -> (Rc<SimHost>, Agent) {
     let simulated: Rc<dyn SimClock> = Rc::new(clock.clone());
     let host = Rc::new(SimHost::restarted(SimBox::of(1), simulated, flash.clone()));
     let door: Rc<dyn Host> = host.clone();
-    let agent = Agent::with_lists(now(clock), door, config, id.clone(), OBJECTS, commands::all());
+    let agent = Agent::with_lists(now(clock), door, config, id.clone(), objects, commands::all());
     (host, agent)
 }

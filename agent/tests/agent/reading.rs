@@ -109,7 +109,7 @@ fn an_absent_value_is_left_out_or_named_with_its_reason() {
     let said = bench.play(
         "0s up
          1s < Get Device.DeviceInfo.MemoryStatus. Device.DeviceInfo.MemoryStatus.Free
-         2s < Get Device.X_LINE3_Absent.[Path~=\"Device.DeviceInfo.MemoryStatus.Free\"].Reason",
+         2s < Get Device.X_LINE3_Absent.[Path==\"Device.DeviceInfo.MemoryStatus.Free\"].Reason",
     );
     expect![[r#"
         0s log connected to the broker
@@ -134,7 +134,7 @@ fn a_reference_never_leads_in_circles() {
     expect![[r#"
         0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
-        1s > #2 GetResp Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: 7026 Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: ReferenceList is Device.LocalAgent.Subscription.1.ReferenceList#1+., which names no single object
+        1s > #2 GetResp Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: 7026 Device.LocalAgent.Subscription.1.ReferenceList#1+.ID: Device.LocalAgent.Subscription.1.ReferenceList is "Device.LocalAgent.Subscription.1.ReferenceList#1+.": it names no single object
     "#]].assert_eq(&said);
 }
 
@@ -253,7 +253,7 @@ fn bounds_of_a_request() {
     bench.play("0s up");
     let many = |count: usize, path: &str| format!("1s < Get {}", format!("{path} ").repeat(count));
     expect![[r#"
-        1s > #1 Error 7004 257 paths in one request; at most 256 are taken
+        1s > #1 Error 7005 257 paths in one request; at most 256 are taken
     "#]]
     .assert_eq(&bench.play(&many(257, "Device.LocalAgent.MTP.1.Alias")));
     assert_eq!(bench.play(&many(256, "Device.LocalAgent.MTP.1.Alias")).lines().count(), 256);

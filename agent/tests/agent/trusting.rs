@@ -86,7 +86,7 @@ fn a_search_is_no_way_around() {
         &expect![[r#"
             1s > to self::second #1 GetResp Device.LocalAgent.Controller.[EndpointID=="self::line3"].Alias: nothing
             1s > to self::second #1 GetResp Device.LocalAgent.Controller.2. Alias=second
-            2s > to self::second #2 GetResp Device.LocalAgent.MTP.1.MQTT.Reference+.Alias: 7026 Device.LocalAgent.MTP.1.MQTT.Reference+.Alias: Device.LocalAgent.MTP.1.MQTT.Reference is no parameter with a value
+            2s > to self::second #2 GetResp Device.LocalAgent.MTP.1.MQTT.Reference+.Alias: 7026 Device.LocalAgent.MTP.1.MQTT.Reference+.Alias is not in the data model of this box
             3s > #3 GetResp Device.MQTT.Client.1. Alias=cpe-1
             4s > to self::second #4 GetResp Device.LocalAgent.Controller.1. Alias=cpe-1
             4s > to self::second #4 GetResp Device.LocalAgent.Controller.2. Alias=second
@@ -110,10 +110,10 @@ fn instances_and_the_supported_data_model() {
          5s 2< GetSupportedDM Device.Reboot()",
         &expect![[r#"
             1s > to self::second #1 GetInstancesResp Device.LocalAgent.Controller.2. EndpointID=self::second
-            2s > to self::second #2 GetInstancesResp Device.LocalAgent.Controller.1.MTP.: 7026 Device.LocalAgent.Controller.1. does not exist
+            2s > to self::second #2 GetInstancesResp Device.LocalAgent.Controller.1.MTP.: 7016 Device.LocalAgent.Controller.1. does not exist
             3s > to self::second #3 GetSupportedDMResp Device.LocalAgent.Controller.{i}. table ObjAddDelete key(EndpointID) key(Alias)
-            3s > to self::second #3 GetSupportedDMResp Device.LocalAgent.Controller.{i}.BootParameter.{i}. table ObjAddDelete
-            3s > to self::second #3 GetSupportedDMResp Device.LocalAgent.Controller.{i}.MTP.{i}. table ObjAddDelete
+            3s > to self::second #3 GetSupportedDMResp Device.LocalAgent.Controller.{i}.BootParameter.{i}. table ObjAddDelete key(ParameterName) key(Alias)
+            3s > to self::second #3 GetSupportedDMResp Device.LocalAgent.Controller.{i}.MTP.{i}. table ObjAddDelete key(Protocol) key(Alias)
             3s > to self::second #3 GetSupportedDMResp Device.LocalAgent.Controller.{i}.TransferCompletePolicy. ObjReadOnly
             4s > to self::second #4 GetSupportedDMResp Device.MQTT.: 7026 Device.MQTT. is not in the data model of this box
             5s > to self::second #5 GetSupportedDMResp Device.Reboot(): 7026 Device.Reboot() is not in the data model of this box

@@ -90,26 +90,53 @@ impl Condition {
         self.left.iter().map(Segment::to_string).collect::<Vec<_>>().join(".")
     }
 
-    /// Whether it holds for a parameter of type `kind` with the value `actual`. Numbers compare by worth, dateTimes by time,
-    /// hexBinary without regard to case. Nothing holds for a value that is not of its own type (an empty number, say).
+    /// Whether it holds for a parameter of type `kind`, or, with `list`, for a comma-separated list of that type, whose value is
+    /// `actual`. Numbers compare by worth, dateTimes by time, hexBinary without regard to case; the Unknown Time is before and after
+    /// nothing. Nothing holds for a value that is not of its own type (an empty number, say).
     ///
     /// # Errors
     /// 7008 where the operator or the right side does not fit the type; the same for every value, so the search is at fault.
-    pub fn holds(&self, actual: &str, kind: ValueType) -> Result<bool, Fault> {
-        let op = self.op;
+    pub fn holds(&self, actual: &str, kind: ValueType, list: bool) -> Result<bool, Fault> {
+        match (self.op, list) {
+            (Op::Contains, false) => Err(self.misfit(kind, "~= looks into a comma-separated list; use == here")),
+            (Op::Contains, true) => {
+                // An empty list has no item, yet the right side must fit.
+                self.compares("", kind, Op::Equal)?;
+                // TR-106: spaces round the commas do not count, items may be percent-escaped.
+                let mut items = actual.split(',').map(str::trim).filter(|_| !actual.trim().is_empty());
+                Ok(items.any(|item| {
+                    let plain = unescape(item).unwrap_or_else(|| item.to_owned());
+                    self.compares(&plain, kind, Op::Equal).unwrap_or(false)
+                }))
+            }
+            // As a whole, a list is text.
+            (op, true) => self.compares(actual, ValueType::String, op),
+            (op, false) => self.compares(actual, kind, op),
+        }
+    }
+
+    fn compares(&self, actual: &str, kind: ValueType, op: Op) -> Result<bool, Fault> {
+        let equality = matches!(op, Op::Equal | Op::NotEqual);
         let order = match (kind, &self.value) {
-            (ValueType::String, wanted) if op == Op::Contains => return Ok(contains(actual, wanted)),
-            _ if op == Op::Contains => return Err(self.misfit(kind, "~= looks into a comma-separated list; use == here")),
-            (ValueType::DateTime, Literal::DateTime(wanted)) => actual.parse::<Wall>().ok().map(|wall| wall.cmp(wanted)),
+            (ValueType::DateTime, Literal::DateTime(wanted)) => {
+                if !equality && *wanted == Wall::UNKNOWN {
+                    return Err(self.misfit(kind, "only == and != compare the Unknown Time"));
+                }
+                actual.parse::<Wall>().ok().filter(|wall| equality || *wall != Wall::UNKNOWN).map(|wall| wall.cmp(wanted))
+            }
             (ValueType::DateTime, _) => return Err(self.misfit(kind, "write e.g. 2024-02-29T12:34:56Z, without quotes")),
             (kind, Literal::Number(wanted)) if kind.is_number() => Number::parse(actual.trim()).map(|number| number.cmp(wanted)),
             (kind, _) if kind.is_number() => return Err(self.misfit(kind, "write a number without quotes")),
-            _ if !matches!(op, Op::Equal | Op::NotEqual) => return Err(self.misfit(kind, "only == and != compare it")),
+            _ if !equality => return Err(self.misfit(kind, "only == and != compare it")),
             (ValueType::Boolean, wanted) => match boolean(wanted) {
                 Some(wanted) => Literal::unquoted(actual).as_ref().and_then(boolean).map(|value| value.cmp(&wanted)),
                 None => return Err(self.misfit(kind, "write true or false without quotes")),
             },
             (ValueType::HexBinary, Literal::Text(wanted)) => Some(actual.to_ascii_lowercase().cmp(&wanted.to_ascii_lowercase())),
+            // TR-369 has an example without quotes; leading zeros are lost then.
+            (ValueType::HexBinary, Literal::Number(wanted)) => {
+                Number::parse(actual).map(|number| number.cmp(wanted)).or(Some(Ordering::Less))
+            }
             (_, Literal::Text(wanted)) => Some(actual.cmp(wanted.as_str())),
             _ => return Err(self.misfit(kind, "write the text in double quotes")),
         };
@@ -133,14 +160,6 @@ fn boolean(literal: &Literal) -> Option<bool> {
     }
 }
 
-/// Whether a comma-separated list (TR-106: spaces round the commas do not count, items may be percent-escaped) has the item.
-fn contains(list: &str, wanted: &Literal) -> bool {
-    list.split(',').map(str::trim).any(|item| match wanted {
-        Literal::Text(text) => item == text || unescape(item).is_some_and(|plain| plain == *text),
-        unquoted => Literal::unquoted(item).as_ref() == Some(unquoted),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
@@ -150,7 +169,7 @@ mod tests {
     fn holds(condition: &str, actual: &str, kind: ValueType) -> Result<bool, Fault> {
         let path = Path::parse(&format!("Device.T.[{condition}].")).unwrap();
         match path.segments.last() {
-            Some(Segment::Search(conditions)) => conditions[0].holds(actual, kind),
+            Some(Segment::Search(conditions)) => conditions[0].holds(actual, kind, conditions[0].left_path() == "L"),
             other => panic!("{other:?}"),
         }
     }
@@ -180,16 +199,27 @@ mod tests {
             ("B!=true", "", Boolean, false),
             ("T>2024-01-01T00:00:00Z", "2024-01-01T00:00:00.5Z", DateTime, true),
             ("T==2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000Z", DateTime, true),
-            ("T<2024-01-01T00:00:00Z", "0001-01-01T00:00:00Z", DateTime, true),
+            ("T<2024-01-01T00:00:00Z", "1970-01-01T00:00:00Z", DateTime, true),
+            // The Unknown Time is no moment before all others.
+            ("T<2024-01-01T00:00:00Z", "0001-01-01T00:00:00Z", DateTime, false),
+            ("T==0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", DateTime, true),
+            ("T!=0001-01-01T00:00:00Z", "2024-01-01T00:00:00Z", DateTime, true),
             ("H==\"00ff\"", "00FF", HexBinary, true),
+            ("H==08", "08", HexBinary, true),
+            ("H!=08", "0A", HexBinary, true),
+            ("N==+123", "0123", Int, true),
             ("X==\"aGk=\"", "AGk=", Base64, false),
             ("L~=\"n\"", "b, g ,n", String, true),
             ("L~=\"g\"", "b, g ,n", String, true),
             ("L~=\"n\"", "an,nn", String, false),
             ("L~=\"a,b\"", "x,a%2Cb", String, true),
-            ("L~=3", "1,3", String, true),
-            ("L~=3", "1,33", String, false),
-            ("L~=true", "false,true", String, true),
+            ("L~=\"3\"", "1,3", String, true),
+            ("L~=\"\"", "", String, false),
+            ("L~=3", "1, 03", UnsignedInt, true),
+            ("L~=3", "1,33", UnsignedInt, false),
+            ("L~=true", "0,1", Boolean, true),
+            ("L==\"1,3\"", "1,3", UnsignedInt, true),
+            ("L!=\"1\"", "1,3", String, true),
         ] {
             assert_eq!(holds(condition, actual, kind), Ok(expected), "{condition} of {actual:?} as {kind}");
         }
@@ -206,13 +236,18 @@ mod tests {
             ("B==2", Boolean, "true or false"),
             ("N==\"3\"", Int, "a number without quotes"),
             ("N~=3", UnsignedInt, "=="),
+            ("S~=\"a\"", String, "=="),
+            ("L~=3", String, "double quotes"),
+            ("L~=\"3\"", UnsignedInt, "without quotes"),
+            ("L>3", UnsignedInt, "only == and !="),
+            ("T>0001-01-01T00:00:00Z", DateTime, "only == and !="),
             ("T==\"2024-01-01T00:00:00Z\"", DateTime, "without quotes"),
             ("T~=2024-01-01T00:00:00Z", DateTime, "=="),
             ("H<\"00\"", HexBinary, "only == and !="),
         ] {
             let fault = holds(condition, "", kind).unwrap_err();
             assert_eq!(fault.code, INVALID_PATH_SYNTAX);
-            assert!(fault.text.contains(advice) && fault.text.contains(&kind.to_string()), "{condition}: {}", fault.text);
+            assert!(fault.text.contains(advice), "{condition}: {}", fault.text);
         }
     }
 }

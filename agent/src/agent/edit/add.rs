@@ -73,7 +73,7 @@ fn tables(look: &mut Look<'_>, requested: &str) -> Result<Vec<(String, &'static 
         Some(_) => Err(Fault::new(code::NOT_CREATABLE, format!("rows of {path} cannot be added from outside"))),
         None => Err(Fault::new(code::NOT_A_TABLE, format!("{path} is no table"))),
     };
-    places.into_iter().map(|place| Ok((place.path, def(&place.template)?))).collect()
+    places.into_iter().map(|place| Ok((place.path, def(place.template)?))).collect()
 }
 
 fn create(

@@ -40,7 +40,7 @@ pub(crate) fn delete(look: &mut Look<'_>, draft: &mut Settings, request: &Delete
 fn rows(look: &mut Look<'_>, path: &str) -> Result<Vec<(String, Option<&'static SettingDef>)>, Fault> {
     let path = Path::parse(path)?;
     let template = path.template();
-    if is_object(&path) && look.model.knows(&template) && !template.ends_with("{i}.") {
+    if is_object(&path) && look.model.prefix(&template).is_some() && !template.ends_with("{i}.") {
         let text = format!("{path} is a table or object; name the rows to delete, e.g. with * or a number");
         return Err(Fault::new(code::INVALID_PATH_SYNTAX, text));
     }
@@ -56,7 +56,7 @@ fn rows(look: &mut Look<'_>, path: &str) -> Result<Vec<(String, Option<&'static 
     if let Some(place) = places.iter().find(|place| !place.template.ends_with("{i}.")) {
         return Err(Fault::new(code::INVALID_PATH_SYNTAX, format!("{} is no row of a table", place.path)));
     }
-    Ok(places.into_iter().map(|place| (place.path, row(&place.template))).collect())
+    Ok(places.into_iter().map(|place| (place.path, row(place.template))).collect())
 }
 
 fn delete_rows(

@@ -120,11 +120,11 @@ fn update_one(
     editor: &Editor<'_>,
 ) -> Result<(UpdatedInstanceResult, Option<Args>), Denied> {
     let model = look.model;
-    let Some(node) = model.nodes.get(place.template.as_str()) else {
+    let Some(node) = model.nodes.get(place.template) else {
         return Err(Fault::new(code::NOT_UPDATED, format!("{} is a table; name its rows, e.g. with * or a number", place.path)).into());
     };
     let old = draft.instances.get(&place.path).cloned().unwrap_or_default();
-    let target = Target { path: &place.path, template: &place.template, fields: node.fields(), old: Some(&old) };
+    let target = Target { path: &place.path, template: place.template, fields: node.fields(), old: Some(&old) };
     let Granted { values, faults } = match node.source {
         Source::Setting(def) => settle(look, draft, def, &target, wishes, editor)?,
         _ => {

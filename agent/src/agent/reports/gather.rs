@@ -63,9 +63,9 @@ impl References {
                     report.add(shown, value, if field.list { ValueType::String } else { field.ty });
                 };
                 match &reference.target {
-                    Target::Parameter(only) => each(look, &place.template, |row| row.path == place.path, Some(only), &mut put),
+                    Target::Parameter(only) => each(look, place.template, |row| row.path == place.path, Some(only), &mut put),
                     Target::Object => {
-                        let templates: Vec<&'static str> = look.model.below(&place.template).map(|(template, _)| template).collect();
+                        let templates: Vec<&'static str> = look.model.below(place.template).map(|(template, _)| template).collect();
                         for template in templates {
                             each(look, template, |row| row.path.starts_with(&place.path), None, &mut put);
                         }

@@ -1,4 +1,5 @@
 //! Things to look at that have every type of value: two tables, one in the other, and references between them.
+#![allow(unreachable_pub, reason = "the fuzz targets use it too")]
 
 use line3_agent::objects::{Found, Object, ObjectDef};
 use line3_agent::view::View;
@@ -30,6 +31,8 @@ row! {
         Next: String,
         /// References.
         All: Vec<String>,
+        /// A reference by a unique key, one that names several objects, and one that could lead in circles.
+        Key: String,
     }
 }
 
@@ -54,6 +57,12 @@ impl Object for One {
             Maybe: if number.is_multiple_of(3) { Err(Absent::because("every third")) } else { Ok(number) },
             Next: format!("Device.T.{}", number % 8 + 1),
             All: (1..=8).map(|other| format!("Device.T.{other}")).collect(),
+            Key: match number % 4 {
+                1 => "Device.T.[Name==\"eth04\"]".to_owned(),
+                2 => "Device.T.[Count>2]".to_owned(),
+                3 => "Device.T.[Key+.Count==1].".to_owned(),
+                _ => "Device.T.[Name==\"gone\"]".to_owned(),
+            },
         };
         Ok((1..=8).map(|number| Found::keyed([number.to_string()], row(number))).collect())
     }
