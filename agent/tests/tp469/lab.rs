@@ -149,11 +149,11 @@ pub(crate) fn issue(authority: &CertifiedIssuer<'static, KeyPair>, dir: &Path, n
     files
 }
 
-/// Writes Mosquitto's configuration: two doors as in the field, one for boxes that may do what a box may and use what is below
-/// `tp469/<box>/`, one for controllers that may do everything.
+/// Writes Mosquitto's configuration: two doors as in the field, one for boxes that may do what a box may and publish to the
+/// topic of 10.13, one for controllers that may do everything.
 fn configure(dir: &Path, files: &Files, boxes: SocketAddr, controllers: SocketAddr) -> PathBuf {
     let Files { ca, certificate, key } = files;
-    std::fs::write(dir.join("boxes.acl"), format!("{}\npattern readwrite tp469/%u/#\n", ACL_BOX_PATTERNS.join("\n"))).unwrap();
+    std::fs::write(dir.join("boxes.acl"), format!("{}\npattern write mqtt-bulkdata\n", ACL_BOX_PATTERNS.join("\n"))).unwrap();
     std::fs::write(dir.join("controllers.acl"), "pattern readwrite #\n").unwrap();
     let mut text = "per_listener_settings true\nuser root\nset_tcp_nodelay true\nmax_queued_messages 10000\nlog_dest stderr\n".to_owned();
     for (who, address) in [("boxes", boxes), ("controllers", controllers)] {
