@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use line3_proto::link::Traffic;
 use line3_proto::{EndpointId, Mono, Now};
 
 use crate::host::Host;
@@ -103,6 +104,8 @@ pub struct LinkState {
     pub sent: u64,
     /// Publications that came from the broker.
     pub received: u64,
+    /// MQTT packets of every kind.
+    pub traffic: Traffic,
     /// Failed tries to connect, and lost connections.
     pub errors: u64,
 }

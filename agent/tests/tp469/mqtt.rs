@@ -107,6 +107,11 @@ fn tp_11_1_support_of_required_profiles(eut: &mut Eut) {
             assert_eq!(count, 1, "{object}{name}");
         }
     }
+    // Besides publications there was CONNECT and a SUBSCRIBE, and the answers to them.
+    let stats = crate::setup::values(eut, "Device.MQTT.Client.1.Stats.");
+    let number = |name: &str| stats[&format!("Device.MQTT.Client.1.Stats.{name}")].parse::<u64>().unwrap();
+    assert!(number("MQTTMessagesSent") >= number("PublishSent") + 2, "{stats:?}");
+    assert!(number("MQTTMessagesReceived") >= number("PublishReceived") + 2, "{stats:?}");
 }
 
 fn tp_11_2_session_establishment(lab: &Arc<Lab>) {
