@@ -206,8 +206,10 @@ fn instances(look: &mut Look<'_>, path: &Path, first_level_only: bool) -> Result
                 look.spend(rows.len().saturating_add(1))?;
                 let rights = look.rights;
                 let seen = |row: &&Row| rights.allows(Kind::InstantiatedObj, Right::Read, &row.path);
-                let instance =
-                    |row: &Row| CurrInstance { instantiated_obj_path: row.path.clone(), unique_keys: unique_keys(row, node.keys(), rights) };
+                let instance = |row: &Row| CurrInstance {
+                    instantiated_obj_path: row.path.clone(),
+                    unique_keys: unique_keys(row, node.keys(), rights),
+                };
                 found.extend(rows.iter().filter(seen).map(instance));
             }
         }

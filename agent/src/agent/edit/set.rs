@@ -146,7 +146,7 @@ fn update_one(
 
 /// What of the box itself can be written takes only the value that it has: there is one firmware image, and no other to choose.
 fn stays(look: &mut Look<'_>, place: &Place, values: &Args) -> Result<(), Denied> {
-    let rows = look.rows(&place.template);
+    let rows = look.rows(place.template);
     let row = rows.as_ref().as_ref().ok().and_then(|rows| rows.iter().find(|row| row.path == place.path));
     for (name, value) in values {
         let now = row.and_then(|row| row.value(name)).and_then(|value| value.as_ref().ok()).map_or("", String::as_str);
