@@ -111,13 +111,14 @@ mod tests {
             Device.                                                     1 of 1 values
             Device.DNS.Client.                                          1 of 1 values
             Device.DNS.Client.Server.{i}.                               1 of 1 values
-            Device.DeviceInfo.                                          6 of 10 values
+            Device.DeviceInfo.                                          9 of 13 values
               Manufacturer: device.manufacturer is not in the agent's configuration, nor in
                   /sys/class/dmi/id/sys_vendor
               ManufacturerOUI: device.oui is not in the agent's configuration
               ProductClass: device.product_class is not in the agent's configuration
               HardwareVersion: device.hardware_version is not in the agent's configuration, nor in
                   /sys/class/dmi/id/product_version
+            Device.DeviceInfo.FirmwareImage.{i}.                        5 of 5 values
             Device.DeviceInfo.MemoryStatus.                             5 of 5 values
             Device.DeviceInfo.ProcessStatus.                            2 of 2 values
             Device.DeviceInfo.ProcessStatus.Process.{i}.                6 of 6 values, 9 rows
@@ -145,7 +146,7 @@ mod tests {
               BrokerConnectionEstablished: the agent has not connected yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the clock (systemd-timesyncd would)
-            25 objects, 1 of them unknown to this box; 90 values
+            26 objects, 1 of them unknown to this box; 98 values
         "#]]
         .assert_eq(&render(&findings, 100));
     }
@@ -160,7 +161,7 @@ mod tests {
               ServerNumberOfEntries: this box has no /etc/resolv.conf
             Device.DNS.Client.Server.{i}.
                   nothing: this box has no /etc/resolv.conf
-            Device.DeviceInfo.                                          1 of 10 values
+            Device.DeviceInfo.                                          4 of 13 values
               Manufacturer: device.manufacturer is not in the agent's
                   configuration, nor in /sys/class/dmi/id/sys_vendor
               ManufacturerOUI: device.oui is not in the agent's
@@ -179,6 +180,8 @@ mod tests {
               SoftwareVersion: this box has no /etc/os-release
               UpTime: this box has no /proc/uptime
               HostName: this box has no /proc/sys/kernel/hostname
+            Device.DeviceInfo.FirmwareImage.{i}.                        4 of 5 values
+              Version: this box has no /etc/os-release
             Device.DeviceInfo.MemoryStatus.                             0 of 5 values
               Total: this box has no /proc/meminfo
               Free: this box has no /proc/meminfo
@@ -227,7 +230,7 @@ mod tests {
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the
                   clock (systemd-timesyncd would)
-            25 objects, 9 of them unknown to this box; 30 values
+            26 objects, 9 of them unknown to this box; 37 values
         "#]]
         .assert_eq(&text);
     }

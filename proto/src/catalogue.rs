@@ -108,6 +108,12 @@ pub struct FieldEntry {
     /// It can be set.
     #[serde(default, skip_serializing_if = "is_false")]
     pub writable: bool,
+    /// It can be set once only: when its row is made, or by the first Set.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub once: bool,
+    /// It changes by itself all the time: no ValueChange is told of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ticks: bool,
     /// It must be given (arguments).
     #[serde(default, skip_serializing_if = "is_false")]
     pub mandatory: bool,
@@ -148,6 +154,8 @@ impl FieldEntry {
             max: field.max,
             values: field.values.iter().map(|value| (*value).to_owned()).collect(),
             writable: field.access != Access::ReadOnly,
+            once: field.access == Access::WriteOnce,
+            ticks: field.ticks,
             mandatory: field.is_mandatory(),
             default: field.default.map(str::to_owned),
         }

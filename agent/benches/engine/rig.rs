@@ -68,12 +68,12 @@ impl Rig {
         loop {
             while let Some(output) = self.agent.poll() {
                 match output {
-                    Output::Publish(token, publication) => {
+                    Output::Greet(token, publication) | Output::Publish(token, publication) => {
                         self.last = publication.payload;
                         self.agent.handle(self.now, Input::Link(LinkEvent::Sent(token)));
                     }
                     Output::Start(job) => self.jobs.push(job),
-                    Output::Cancel(_) | Output::Restart(_) | Output::Log(_) => {}
+                    Output::Cancel(_) | Output::Restart(_) | Output::Log(_) | Output::Configure(_) | Output::Reconnect => {}
                 }
             }
             // A synchronous command ends as it is polled; one that waits is left.

@@ -139,8 +139,11 @@ mod tests {
             SerialNumber = 0123456789abcdef0123456789abcdef
             HardwareVersion: device.hardware_version is not in the agent's configuration, nor in /sys/class/dmi/id/product_version
             SoftwareVersion = 4.2.1
+            ActiveFirmwareImage = Device.DeviceInfo.FirmwareImage.1
+            BootFirmwareImage = Device.DeviceInfo.FirmwareImage.1
             UpTime = 86400
             HostName = stb
+            FirmwareImageNumberOfEntries = 1
             ProcessorNumberOfEntries = 1
         "#]]
         .assert_eq(&bench.show::<DeviceInfo>());

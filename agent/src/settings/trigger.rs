@@ -18,7 +18,7 @@ pub(crate) fn settings(values: &Args) -> Result<Vec<(Path, String)>, Fault> {
     }
     let setting = |item: &&str| {
         let shown = || item.chars().take(60).collect::<String>();
-        let wrong = || Fault::new(code::INVALID_VALUE, format!("TriggerConfigSettings takes path=value, not {:?}", shown()));
+        let wrong = || Fault::new(code::INVALID_VALUE, format!("TriggerConfigSettings takes Device.….Parameter=value, not {:?}", shown()));
         let path = outside(item, '=').first().copied().unwrap_or_default();
         let value = item.get(path.len() + 1..).ok_or_else(wrong)?.trim();
         let path = Path::parse(path.trim())?;

@@ -123,9 +123,9 @@ fn what_is_written_once_may_be_written_later() {
             4s > #7 Error 7021 NotifType: NotifType was set once and stays so
             4s > #7   Device.LocalAgent.Subscription.1.NotifType: 7013 NotifType was set once and stays so
             5s > #8 SetResp Device.LocalAgent.Subscription.1. NotifType=Event TriggerConfigSettings=Device.LocalAgent.Subscription.[ID=="later"].Enable=false
-            6s > #9 SetResp Device.LocalAgent.Subscription.1. [TriggerConfigSettings: 7012 TriggerConfigSettings takes path=value, not "nonsense"]
-            7s > #10 Error 7021 TriggerConfigSettings: TriggerConfigSettings takes path=value, not "Device.LocalAgent."
-            7s > #10   Device.LocalAgent.Subscription.1.TriggerConfigSettings: 7012 TriggerConfigSettings takes path=value, not "Device.LocalAgent."
+            6s > #9 SetResp Device.LocalAgent.Subscription.1. [TriggerConfigSettings: 7012 TriggerConfigSettings takes Device.….Parameter=value, not "nonsense"]
+            7s > #10 Error 7021 TriggerConfigSettings: TriggerConfigSettings takes Device.….Parameter=value, not "Device.LocalAgent."
+            7s > #10   Device.LocalAgent.Subscription.1.TriggerConfigSettings: 7012 TriggerConfigSettings takes Device.….Parameter=value, not "Device.LocalAgent."
         "#]],
     );
 }
@@ -175,7 +175,7 @@ fn who_is_deleted_takes_his_subscriptions_along() {
          3s < Delete Device.LocalAgent.Controller.2.
          4s < GetInstances Device.LocalAgent.Controller. Device.LocalAgent.Subscription.
          5s < from=self::second Get Device.LocalAgent.UpTime
-         6s < Add Device.LocalAgent.Controller. EndpointID=self::second AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
+         6s < Add Device.LocalAgent.Controller. EndpointID=self::second
          7s < GetInstances Device.LocalAgent.Controller.3.MTP.
          8s kill
          9s up

@@ -123,10 +123,8 @@ fn a_controller_without_a_way_cannot_be_asked() {
             3s > #3 AddResp Device.LocalAgent.Controller.2.MTP.1. Alias=cpe-1 Protocol=MQTT
             4s > #4 SetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. Topic=usp/controller/self::two/x
             4s > to self::two Notify  answer wanted: OnBoardRequest   SIM00000001 1.0,1.1,1.2,1.3,1.4
-            4s log ignored on usp/agent/proto::sim-1: an answer of self::line3 to "RUN-1", which was not asked, or is over
             5s > #5 OperateResp Device.LocalAgent.Controller.2.SendOnBoardRequest() done
             5s > to self::two Notify  answer wanted: OnBoardRequest   SIM00000001 1.0,1.1,1.2,1.3,1.4
-            5s log ignored on usp/agent/proto::sim-1: an answer of self::line3 to "RUN-2", which was not asked, or is over
             6s > #6 DeleteResp Device.LocalAgent.Controller.2.: gone [Device.LocalAgent.Controller.2.]
         "#]],
     );

@@ -112,7 +112,10 @@ fn kind(field: &FieldEntry) -> String {
         kind = format!("list of {kind}");
     }
     if field.writable {
-        kind.push_str(", writable");
+        kind.push_str(if field.once { ", writable once" } else { ", writable" });
+    }
+    if field.ticks {
+        kind.push_str(", no ValueChange");
     }
     kind
 }

@@ -1,7 +1,7 @@
 //! What a GetSupportedDM told, as a catalogue.
 
 use line3_proto::catalogue::{Catalogue, CommandEntry, EventEntry, FieldEntry, ObjectEntry};
-use line3_proto::usp::{CmdType, GetSupportedDmResp, ObjAccessType, ParamAccessType};
+use line3_proto::usp::{CmdType, GetSupportedDmResp, ObjAccessType, ParamAccessType, ValueChangeType};
 use line3_proto::value::ValueType;
 
 use super::shown;
@@ -18,6 +18,8 @@ pub(super) fn catalogue_of(response: &GetSupportedDmResp) -> Catalogue {
         max: None,
         values: Vec::new(),
         writable,
+        once: false,
+        ticks: false,
         mandatory: false,
         default: None,
     };
@@ -46,8 +48,9 @@ pub(super) fn catalogue_of(response: &GetSupportedDmResp) -> Catalogue {
             parameters: object
                 .supported_params
                 .iter()
-                .map(|param| {
-                    field(&param.param_name, ValueType::from_number(param.value_type), param.access() != ParamAccessType::ParamReadOnly)
+                .map(|param| FieldEntry {
+                    ticks: param.value_change() == ValueChangeType::ValueChangeWillIgnore,
+                    ..field(&param.param_name, ValueType::from_number(param.value_type), param.access() != ParamAccessType::ParamReadOnly)
                 })
                 .collect(),
             path,

@@ -117,12 +117,12 @@ fn what_a_box_can_do() {
             Device.IP.Interface.{i}.Stats.
               object
               What went through.
-                BytesReceived  unsignedLong  bytes  All that came.
+                BytesReceived  unsignedLong, no ValueChange  bytes  All that came.
 
             Device.LocalAgent.Subscription.{i}.
               table, rows can be added, unique by Alias or Recipient+ID
               Who is told of what.
-                Alias      string, writable             length ..64
+                Alias      string, writable once        length ..64
                 NotifType  ValueChange|Event, writable               Of what.
 
             Device.X_LINE3_Thermal.
@@ -174,12 +174,12 @@ fn what_a_box_can_do() {
         "supported os::00256D-77 Device.IP.Interface.2.Stats.BytesReceived",
         expect![[r#"
 
-        Device.IP.Interface.{i}.Stats.
-          object
-          What went through.
-            BytesReceived  unsignedLong  bytes  All that came.
-        --- Done ---
-    "#]],
+            Device.IP.Interface.{i}.Stats.
+              object
+              What went through.
+                BytesReceived  unsignedLong, no ValueChange  bytes  All that came.
+            --- Done ---
+        "#]],
     );
     check(
         "supported os::00256D-77 Nothing",

@@ -61,11 +61,11 @@ pub(crate) fn catalogue() -> Value {
                 { "name": "UpTime", "doc": "Since it booted.", "type": "unsignedInt", "unit": "seconds" },
             ] },
             { "path": "Device.IP.Interface.{i}.Stats.", "doc": "What went through.", "parameters": [
-                { "name": "BytesReceived", "doc": "All that came.", "type": "unsignedLong", "unit": "bytes" },
+                { "name": "BytesReceived", "doc": "All that came.", "type": "unsignedLong", "unit": "bytes", "ticks": true },
             ] },
             { "path": "Device.LocalAgent.Subscription.{i}.", "doc": "Who is told of what.", "creatable": true, "uniqueKeys": [["Alias"], ["Recipient", "ID"]],
               "parameters": [
-                { "name": "Alias", "type": "string", "max": 64, "writable": true },
+                { "name": "Alias", "type": "string", "max": 64, "writable": true, "once": true },
                 { "name": "NotifType", "doc": "Of what.", "type": "string", "values": ["ValueChange", "Event"], "writable": true },
             ] },
             { "path": "Device.X_LINE3_Thermal.", "doc": "Heat.", "parameters": [
