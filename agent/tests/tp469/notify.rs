@@ -217,6 +217,8 @@ fn is_on_board_request(notify: &Notify) {
 
 /// The agent is asked for an OnBoardRequest, and sends it.
 fn on_board(eut: &mut Eut, command_key: &str) {
+    // Nothing comes without the command.
+    eut.no_notify(Duration::from_millis(500));
     let command = format!("{}SendOnBoardRequest()", own_row(eut));
     eut.operate_silently(&command, command_key, &[]);
     is_on_board_request(&eut.notify(SOON));
