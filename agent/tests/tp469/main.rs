@@ -45,6 +45,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
+use nix::sys::signal::{SigSet, Signal};
 
 use case::Case;
 use lab::Lab;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         *filter = format!("tp_{}_", filter.replace('.', "_"));
     }
     let lab = Arc::new(Lab::new());
+    end_at_signals(&lab);
     let table = Arc::new(Table::new(GROUPS.iter().copied().flatten()));
     case::keep_panics();
     let mut trials: Vec<Trial> = GROUPS.iter().copied().flatten().map(|case| case.trial(&lab, &table)).collect();
@@ -96,4 +98,16 @@ fn main() -> ExitCode {
     }
     lab.end();
     conclusion.exit_code()
+}
+
+/// Ctrl-C and its like end everything that the run has started, too. Before any other thread, so that all leave these signals to it.
+fn end_at_signals(lab: &Arc<Lab>) {
+    let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+    signals.thread_block().unwrap();
+    let lab = Arc::clone(lab);
+    std::thread::spawn(move || {
+        let signal = signals.wait().unwrap();
+        lab.end();
+        std::process::exit(128 + signal as i32);
+    });
 }
