@@ -92,6 +92,11 @@ fn main() -> ExitCode {
         killed::kill_9_never_loses_what_was_acknowledged(&shared);
         Ok(())
     }));
+    let shared = Arc::clone(&lab);
+    trials.push(Trial::test("what_does_not_apply_is_not_supported", move || {
+        supported::what_does_not_apply_is_not_supported(&shared);
+        Ok(())
+    }));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         print!("{table}");
