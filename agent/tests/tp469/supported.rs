@@ -24,7 +24,7 @@ cases! {
     tp_1_80_supported_protocol,
     tp_1_97_commands,
     tp_1_98_events,
-    tp_1_99_unique_key_sets: "the path ends with a dot, which the plan leaves out",
+    tp_1_99_unique_key_sets,
     tp_1_105_a_command,
     tp_1_106_an_event,
     tp_1_107_a_parameter,
@@ -333,17 +333,21 @@ fn tp_1_98_events(eut: &mut Eut) {
 }
 
 fn tp_1_99_unique_key_sets(eut: &mut Eut) {
-    let request = GetSupportedDm { obj_paths: vec![SUBSCRIPTIONS.to_owned()], return_unique_key_sets: true, ..GetSupportedDm::default() };
-    let response = eut.supported(request).unwrap();
-    assert_eq!(response.req_obj_results.len(), 1);
-    let result = fine(&response, 0, SUBSCRIPTIONS);
-    assert_eq!(result.supported_objs.len(), 1, "{result:?}");
-    let object = &result.supported_objs[0];
-    assert!(object.supported_params.is_empty() && object.supported_commands.is_empty() && object.supported_events.is_empty());
-    let sets: BTreeSet<BTreeSet<&str>> =
-        object.unique_key_sets.iter().map(|keys| keys.key_names.iter().map(String::as_str).collect()).collect();
-    assert_eq!(object.unique_key_sets.len(), 2, "{object:?}");
-    assert_eq!(sets, [["Alias"].into(), ["Recipient", "ID"].into()].into());
+    // The plan writes the path without its final dot; the object is meant either way.
+    for path in ["Device.LocalAgent.Subscription", SUBSCRIPTIONS] {
+        let request = GetSupportedDm { obj_paths: vec![path.to_owned()], return_unique_key_sets: true, ..GetSupportedDm::default() };
+        let response = eut.supported(request).unwrap();
+        assert_eq!(response.req_obj_results.len(), 1);
+        let result = fine(&response, 0, path);
+        assert_eq!(result.supported_objs.len(), 1, "{result:?}");
+        let object = &result.supported_objs[0];
+        assert_eq!(object.supported_obj_path, "Device.LocalAgent.Subscription.{i}.");
+        assert!(object.supported_params.is_empty() && object.supported_commands.is_empty() && object.supported_events.is_empty());
+        let sets: BTreeSet<BTreeSet<&str>> =
+            object.unique_key_sets.iter().map(|keys| keys.key_names.iter().map(String::as_str).collect()).collect();
+        assert_eq!(object.unique_key_sets.len(), 2, "{object:?}");
+        assert_eq!(sets, [["Alias"].into(), ["Recipient", "ID"].into()].into());
+    }
 }
 
 /// What is said about exactly one element of an object.
