@@ -24,13 +24,13 @@ mod setup;
 mod table;
 mod universal;
 
+mod absent;
 mod access;
 mod add;
 mod bulk;
 mod delete;
 mod functionality;
 mod get;
-
 mod instances;
 mod killed;
 mod mqtt;
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     }));
     let shared = Arc::clone(&lab);
     trials.push(Trial::test("what_does_not_apply_is_not_supported", move || {
-        supported::what_does_not_apply_is_not_supported(&shared);
+        absent::what_does_not_apply_is_not_supported(&shared);
         Ok(())
     }));
     let conclusion = libtest_mimic::run(&arguments, trials);

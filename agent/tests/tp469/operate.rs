@@ -12,8 +12,8 @@ use crate::eut::Eut;
 use crate::setup::{rows, subscription, value};
 
 cases! {
-    tp_1_61_reboot,
-    tp_1_62_reboot_without_response,
+    tp_1_61_reboot: "the agent is set to restart itself for a reboot, not the machine",
+    tp_1_62_reboot_without_response: "the agent is set to restart itself for a reboot, not the machine",
     tp_1_64_asynchronous: "NSLookupDiagnostics() is the asynchronous operation",
     tp_1_65_asynchronous_without_response: "NSLookupDiagnostics() is the asynchronous operation",
     tp_1_92_default_arguments: "IPPing() stands for TraceRoute(): 3 repetitions, 1000 ms",

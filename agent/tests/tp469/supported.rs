@@ -1,7 +1,6 @@
 //! GetSupportedDM and GetSupportedProtocol.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use line3_proto::usp::{
     CmdType, GetSupportedDm, GetSupportedDmResp, MsgType, ObjAccessType, ParamAccessType, ParamValueType, RequestedObjectResult,
@@ -11,8 +10,7 @@ use line3_proto::usp::{
 use crate::controller::Controller;
 use crate::errors::is_appropriate;
 use crate::eut::Eut;
-use crate::lab::Lab;
-use crate::setup::{SUBSCRIPTIONS, split, supported_path, value, values};
+use crate::setup::{SUBSCRIPTIONS, split, supported_path, values};
 
 cases! {
     tp_1_72_all_levels_all_options,
@@ -378,34 +376,4 @@ fn tp_1_107_a_parameter(eut: &mut Eut) {
     let object = element(eut, "Device.LocalAgent.EndpointID", "Device.LocalAgent.");
     assert_eq!(object.supported_params.iter().map(|param| param.param_name.as_str()).collect::<Vec<_>>(), ["EndpointID"]);
     assert!(object.supported_commands.is_empty() && object.supported_events.is_empty(), "{object:?}");
-}
-
-/// What `cases.txt` says not to be there is not: the features that cases which do not apply are conditional on.
-pub(crate) fn what_does_not_apply_is_not_supported(lab: &Arc<Lab>) {
-    let mut eut = Eut::start(lab, "not-applicable");
-    let objects = supported_objects(&mut eut, "Device.");
-    let paths = objects.iter().flat_map(|object| {
-        let path = &object.supported_obj_path;
-        let params = object.supported_params.iter().map(|param| &param.param_name);
-        let commands = object.supported_commands.iter().map(|command| &command.command_name);
-        params.chain(commands).map(move |name| format!("{path}{name}")).chain([path.clone()])
-    });
-    // Other transports, their discovery, sessions and secure exchange, certificates from a controller, firmware from one, and HTTP.
-    let foreign = [
-        ".STOMP.", ".WebSocket.", ".CoAP.", "mDNS", ".DHCP", ".E2ESession.", "AddCertificate()", "Download()", "Activate()", ".HTTP.",
-    ];
-    let claimed: Vec<_> = paths.filter(|path| foreign.iter().any(|feature| path.contains(feature))).collect();
-    assert_eq!(claimed, [""; 0]);
-    assert_eq!(value(&mut eut, "Device.LocalAgent.SupportedProtocols"), "MQTT");
-    assert_eq!(value(&mut eut, "Device.BulkData.Protocols"), "MQTT,USPEventNotif");
-    // What is not offered cannot be chosen either.
-    for (table, params) in [
-        ("Device.LocalAgent.MTP.", [("Protocol", "WebSocket", true)]),
-        ("Device.LocalAgent.MTP.", [("Protocol", "STOMP", true)]),
-        ("Device.LocalAgent.MTP.", [("Protocol", "CoAP", true)]),
-        ("Device.BulkData.Profile.", [("Protocol", "HTTP", true)]),
-    ] {
-        assert!(eut.add(false, &[(table, &params)]).is_err(), "{table} {params:?}");
-    }
-    eut.ends_well();
 }
