@@ -44,7 +44,7 @@ const CLIENT: &str = "Device.MQTT.Client.1.";
 const SUBSCRIPTIONS: &str = "Device.MQTT.Client.1.Subscription.";
 
 /// A started agent and its first connection, every subscription granted.
-fn connected(lab: &Lab, case: &str) -> (ScriptedBroker, Process, Client) {
+fn connected(lab: &Arc<Lab>, case: &str) -> (ScriptedBroker, Process, Client) {
     let broker = ScriptedBroker::new();
     let mut agent = broker.agent(lab, case);
     agent.start();
