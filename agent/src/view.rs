@@ -22,7 +22,7 @@ pub struct Facts {
     pub boot_id: Result<String, String>,
     /// When the agent started.
     pub started: Mono,
-    /// How the box introduces itself: vendor, model and so on, from the configuration.
+    /// How the box introduces itself: vendor, model and so on, from the configuration, else from what cannot change in a run.
     pub device: Device,
     /// What `Device.Reboot()` does.
     pub reboot: RebootMode,
@@ -38,7 +38,7 @@ pub struct Facts {
     pub cpu: CpuMeter,
 }
 
-/// How the box introduces itself, where the configuration knows better than the kernel. Empty: unknown.
+/// How the box introduces itself; in the configuration: where that knows better than the kernel. Empty: unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     /// `Device.DeviceInfo.Manufacturer`.
