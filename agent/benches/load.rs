@@ -137,12 +137,7 @@ fn main() {
         println!("{what:<36} {rss:>8} {pss:>8} {anon:>8}");
     }
     println!("{:<36} {first:>8}", format!("after {first_sent} requests"));
-    println!(
-        "{:<36} {last:>8}  {:+.1} %, at most {:+.0} %",
-        format!("after {sent} requests"),
-        growth * 100.0,
-        LIMIT_GROWTH * 100.0
-    );
+    println!("{:<36} {last:>8}  {:+.1} %, at most {:+.0} %", format!("after {sent} requests"), growth * 100.0, LIMIT_GROWTH * 100.0);
     if growth > LIMIT_GROWTH {
         beyond.push(format!("memory grew by {:.1} %, at most {:.0} % are allowed", growth * 100.0, LIMIT_GROWTH * 100.0));
     }

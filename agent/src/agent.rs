@@ -214,7 +214,7 @@ impl Agent {
 
     /// What an Object sees now.
     pub fn with_view<T>(&self, now: Now, f: impl FnOnce(&View<'_>) -> T) -> T {
-        f(&View { now, host: &*self.host, facts: &self.facts, settings: &self.settings })
+        f(&View { now, host: &*self.host, facts: &self.facts, settings: &self.settings, only: None })
     }
 
     /// How many health reports were made and not acknowledged by the broker.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use line3_proto::value::{Absent, Known};
 use line3_proto::{EndpointId, Mono, Now};
 
 use crate::host::Host;
@@ -147,4 +148,13 @@ pub struct View<'a> {
     pub facts: &'a Facts,
     /// The agent's settings.
     pub settings: &'a Settings,
+    /// The only parameter that whoever looks will look at; `None`: any.
+    pub only: Option<&'a str>,
+}
+
+impl View<'_> {
+    /// A value that is dear to read: it is left out where nobody will look at it.
+    pub fn dear<T>(&self, name: &str, read: impl FnOnce(&dyn Host) -> Known<T>) -> Known<T> {
+        if self.only.is_none_or(|only| only == name) { read(self.host) } else { Err(Absent::because("nobody asked for it")) }
+    }
 }

@@ -63,7 +63,7 @@ impl Bench {
     }
 
     pub(crate) fn view(&self) -> View<'_> {
-        View { now: self.now, host: &self.host, facts: &self.facts, settings: &self.settings }
+        View { now: self.now, host: &self.host, facts: &self.facts, settings: &self.settings, only: None }
     }
 
     /// What an Object gives, as text.

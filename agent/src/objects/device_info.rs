@@ -50,7 +50,7 @@ impl Object for DeviceInfo {
     type Row = Values;
 
     fn read(view: &View<'_>) -> Result<Vec<Found<Values>>, Fault> {
-        let (host, device) = (view.host, &view.facts.device);
+        let device = &view.facts.device;
         Ok(Found::single(Values {
             Manufacturer: known(&device.manufacturer, "manufacturer", MANUFACTURER),
             ManufacturerOUI: known(&device.oui, "oui", &[]),
@@ -58,11 +58,11 @@ impl Object for DeviceInfo {
             ProductClass: known(&device.product_class, "product_class", &[]),
             SerialNumber: known(&device.serial_number, "serial_number", SERIAL),
             HardwareVersion: known(&device.hardware_version, "hardware_version", HARDWARE),
-            SoftwareVersion: version(view),
+            SoftwareVersion: view.dear("SoftwareVersion", |_| version(view)),
             ActiveFirmwareImage: RUNNING.to_owned(),
             BootFirmwareImage: RUNNING.to_owned(),
-            UpTime: up_time(host),
-            HostName: line(host, "/proc/sys/kernel/hostname"),
+            UpTime: view.dear("UpTime", up_time),
+            HostName: view.dear("HostName", |host| line(host, "/proc/sys/kernel/hostname")),
             FirmwareImageNumberOfEntries: 1,
             ProcessorNumberOfEntries: 1,
         }))
@@ -174,6 +174,14 @@ mod tests {
         for line in ["ModelName = A\n", "SoftwareVersion = 2\n", "UpTime = 2\n"] {
             assert!(text.contains(line), "{text}");
         }
+    }
+
+    #[test]
+    fn what_nobody_looks_at_is_not_read() {
+        let bench = Bench::empty().with(&[("/proc/sys/kernel/hostname", "stb"), ("/proc/uptime", "1.0")]);
+        let rows = DeviceInfo::read(&View { only: Some("UpTime"), ..bench.view() }).expect("a row");
+        assert_eq!(rows[0].row.UpTime, Ok(1));
+        assert!(rows[0].row.HostName.is_err());
     }
 
     #[test]
