@@ -270,7 +270,7 @@ mod tests {
             let whole = bench.host.file(&path).expect("a file");
             let half = String::from_utf8_lossy(&whole.as_bytes()[..whole.len() / 2]).into_owned();
             for text in ["", "\0", "-1", "\u{FFFD}\u{1b}[2J", ")(", ": : :", "0x", "cpu", "18446744073709551616", &half, &huge] {
-                bench.host.set_file(&path, text);
+                let bench = Bench::of(seed).with(&[(&path, text)]);
                 for object in OBJECTS {
                     for row in (object.read)(&bench.view()).unwrap_or_default() {
                         for ((name, value), field) in row.values.iter().zip(object.fields) {
