@@ -45,16 +45,17 @@ impl Agent {
                 self.endpoint.handle(now, EndpointInput::Reachable(false));
             }
             LinkEvent::Received(publication, _) => {
-                self.facts.link.received = self.facts.link.received.saturating_add(1);
+                let link = &mut self.facts.link;
+                (link.received, link.last_received) = (link.received.saturating_add(1), Some(now.mono));
                 self.endpoint.handle(now, EndpointInput::Received(publication));
             }
             LinkEvent::Sent(token) => {
-                self.facts.link.sent = self.facts.link.sent.saturating_add(1);
+                self.facts.link.has_sent(now.mono);
                 self.report_sent(now, token, true);
                 self.said(token);
             }
             LinkEvent::Unheard(token) => {
-                self.facts.link.sent = self.facts.link.sent.saturating_add(1);
+                self.facts.link.has_sent(now.mono);
                 // A broker that has forgotten its sessions takes reports before the controller is back, and drops them.
                 if self.report_sent(now, token, false) {
                     self.log("nobody hears health reports just now; they are kept and sent again");
@@ -62,6 +63,7 @@ impl Agent {
                 self.said(token);
             }
             LinkEvent::Refused(token, reason) => {
+                self.facts.link.refused = self.facts.link.refused.saturating_add(1);
                 let what = if self.report_sent(now, token, false) { "a health report" } else { "a message" };
                 self.log(format!("the broker did not take {what}: {reason}"));
                 self.said(token);
@@ -73,7 +75,10 @@ impl Agent {
                 self.subscribed(now, filter, Some(false));
             }
             LinkEvent::Subscribed(filter) => self.subscribed(now, filter, Some(true)),
-            LinkEvent::Unsubscribed(filter) => self.subscribed(now, filter, None),
+            LinkEvent::Unsubscribed(filter) => {
+                self.facts.link.unsubscribes = self.facts.link.unsubscribes.saturating_add(1);
+                self.subscribed(now, filter, None);
+            }
         }
     }
 
@@ -105,6 +110,8 @@ impl Agent {
         link.connections = session.connection;
         link.since = Some(now.mono);
         link.trouble.clear();
+        // Whatever the link asks for on a new connection, it asks for in one SUBSCRIBE.
+        link.subscribes = link.subscribes.saturating_add(1);
         link.named = session.response_information.is_some() || session.user_properties.iter().any(|(name, _)| name == "subscribe-topic");
         link.response_information = session.response_information.unwrap_or_default();
         link.filters.extend(session.subscribed.into_iter().take(MAX_FILTERS).map(|filter| (filter, true)));
