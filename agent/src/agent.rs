@@ -24,7 +24,7 @@ use jobs::Jobs;
 use journal::Journal;
 use keep::Kept;
 use lasting::Lasting;
-use link::Held;
+use link::{Held, Parted};
 use look::Look;
 use notify::Recipient;
 use numbers::Numbers;
@@ -124,6 +124,7 @@ pub struct Agent {
     lasting: Lasting,
     last_token: Token,
     held: Held,
+    parted: Parted,
     trusted: Trusted,
     way: Way,
     leaving: Option<Leaving>,
@@ -178,6 +179,7 @@ impl Agent {
             lasting: Lasting::default(),
             last_token: 0,
             held: Held::default(),
+            parted: Parted::default(),
             trusted: Trusted::default(),
             way: Way::new(!config.broker.ca.as_os_str().is_empty()),
             leaving: None,
@@ -310,13 +312,20 @@ impl Agent {
     fn pump(&mut self, now: Now) {
         while let Some(output) = self.endpoint.poll() {
             match output {
-                EndpointOutput::Publish(publication) => self.publish(now, publication),
-                EndpointOutput::Unaddressed { to, publication } => self.publish_to(now, &to, publication),
+                EndpointOutput::Publish(publication) => {
+                    self.greet_parted(now);
+                    self.publish(now, publication);
+                }
+                EndpointOutput::Unaddressed { to, publication } => {
+                    self.greet_parted(now);
+                    self.publish_to(now, &to, publication);
+                }
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
                 EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
                 EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),
                 EndpointOutput::Answered { tag, answer, .. } => self.notification_answered(now, tag, &answer),
-                EndpointOutput::Connected { .. } | EndpointOutput::Disconnected { .. } => {}
+                EndpointOutput::Disconnected { from, .. } => self.parted_from(from),
+                EndpointOutput::Connected { .. } => {}
             }
         }
         // The answer that precedes a restart is the last that was published.

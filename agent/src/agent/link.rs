@@ -1,12 +1,13 @@
 //! The agent and its link: what comes, what goes, and what waits while there is none.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use line3_proto::endpoint::Input as EndpointInput;
 use line3_proto::link::{LinkEvent, Publication, Session};
 use line3_proto::{EndpointId, Machine, Mono, Now};
 
+use super::notify::Recipient;
 use super::{Agent, Output};
 
 /// The most filters whose fate is remembered; beyond it one is forgotten. The settings and a broker that plays by the rules name
@@ -26,7 +27,32 @@ const MAX_HELD_BYTES: usize = 512 * 1024;
 #[derive(Default)]
 pub(super) struct Held(VecDeque<(Mono, Publication)>);
 
+/// The controllers that a disconnect record came from or went to on this connection: the next record is a connect record again
+/// (R-MTP.8). It waits for something to say, so that two endpoints cannot keep greeting and refusing each other. At most all
+/// controllers.
+#[derive(Default)]
+pub(super) struct Parted(BTreeSet<EndpointId>);
+
 impl Agent {
+    /// Notes that a disconnect record came from this endpoint, or went to it.
+    pub(super) fn parted_from(&mut self, id: EndpointId) {
+        if self.topic_of(&id).is_some() {
+            self.parted.0.insert(id);
+        }
+    }
+
+    /// Sends a connect record to those that need one before anything else.
+    pub(super) fn greet_parted(&mut self, now: Now) {
+        if self.parted.0.is_empty() {
+            return;
+        }
+        let parted = std::mem::take(&mut self.parted.0);
+        for to in self.recipients().into_iter().filter(|to| parted.contains(&to.id)) {
+            let record = self.connect_record(&to);
+            self.publish(now, record);
+        }
+    }
+
     pub(super) fn link(&mut self, now: Now, event: LinkEvent) {
         if matches!(event, LinkEvent::Up(_) | LinkEvent::Down { .. }) {
             self.watch.stir();
@@ -118,6 +144,7 @@ impl Agent {
         self.log("connected to the broker");
         self.keep_client_id(now, session.assigned_client_id);
         self.listen();
+        self.parted.0.clear();
         // The connect record is the first thing that a controller hears on a new connection (R-MTP.6).
         for mut record in self.connect_records() {
             record.qos = self.way.qos;
@@ -138,8 +165,12 @@ impl Agent {
 
     /// A connect record for each controller.
     fn connect_records(&self) -> Vec<Publication> {
+        self.recipients().iter().map(|to| self.connect_record(to)).collect()
+    }
+
+    fn connect_record(&self, to: &Recipient) -> Publication {
         let connection = format!("{}.{}", self.facts.run_id, self.facts.link.connections);
-        self.recipients().into_iter().map(|to| self.endpoint.connect_record(&to.id, &to.topic, &connection)).collect()
+        self.endpoint.connect_record(&to.id, &to.topic, &connection)
     }
 
     /// Has answers come to where the agent listens now. Whether that is news.
