@@ -15,18 +15,18 @@ use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
 use crate::commands::{COMMANDS, CommandDef};
 use crate::config::Config;
 use crate::host::Host;
-use crate::objects::{OBJECTS, ObjectDef};
+use crate::objects::{OBJECTS, ObjectDef, device_info};
 use crate::settings::{SETTINGS, Settings};
 use crate::view::{CpuMeter, Facts, LinkState, RebootMode, View};
 use boot::Leaving;
+use endings::Endings;
 use jobs::Jobs;
 use journal::Journal;
 use keep::Kept;
 use lasting::Lasting;
-use link::Held;
+use link::{Held, Parted};
 use look::Look;
-use model::Model;
-use notify::{Endings, Recipient};
+use notify::Recipient;
 use numbers::Numbers;
 use onboard::OnBoarding;
 use periodic::Periodic;
@@ -39,6 +39,7 @@ use way::Way;
 
 mod boot;
 mod edit;
+mod endings;
 mod get;
 mod jobs;
 mod journal;
@@ -61,7 +62,7 @@ mod watch;
 mod way;
 
 pub use jobs::{Job, JobId};
-pub(crate) use model::ABSENT;
+pub(crate) use model::{ABSENT, Model};
 pub(crate) use reports::MAX_BYTES as MAX_REPORT;
 
 /// The table of controllers.
@@ -123,6 +124,7 @@ pub struct Agent {
     lasting: Lasting,
     last_token: Token,
     held: Held,
+    parted: Parted,
     trusted: Trusted,
     way: Way,
     leaving: Option<Leaving>,
@@ -177,6 +179,7 @@ impl Agent {
             lasting: Lasting::default(),
             last_token: 0,
             held: Held::default(),
+            parted: Parted::default(),
             trusted: Trusted::default(),
             way: Way::new(!config.broker.ca.as_os_str().is_empty()),
             leaving: None,
@@ -214,7 +217,7 @@ impl Agent {
 
     /// What an Object sees now.
     pub fn with_view<T>(&self, now: Now, f: impl FnOnce(&View<'_>) -> T) -> T {
-        f(&View { now, host: &*self.host, facts: &self.facts, settings: &self.settings })
+        f(&View { now, host: &*self.host, facts: &self.facts, settings: &self.settings, only: None })
     }
 
     /// How many health reports were made and not acknowledged by the broker.
@@ -270,7 +273,7 @@ impl Agent {
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
         };
         let answer = match request {
-            Request::Operate(operate) => return self.operate(now, from, (&originator, &rights), operate, reply, remaining),
+            Request::Operate(operate) => return self.operate(now, from, &rights, operate, reply, remaining),
             Request::Get(get) => self.look_as(now, &rights, |look| get::get(look, &get)).map(Response::GetResp).map_err(Refusal::from),
             Request::GetInstances(get) => {
                 self.look_as(now, &rights, |look| get::get_instances(look, &get)).map(Response::GetInstancesResp).map_err(Refusal::from)
@@ -284,14 +287,20 @@ impl Agent {
                 Ok(Response::GetSupportedProtocolResp(GetSupportedProtocolResp { agent_supported_protocol_versions: versions }))
             }
             Request::Add(add) => {
-                self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::AddResp(edit::add(look, draft, &add, editor)?)))
+                self.edit(now, &originator, &rights, add.allow_partial.then_some(add.create_objs.len()), &|look, draft, editor| {
+                    Ok(Response::AddResp(edit::add(look, draft, &add, editor)?))
+                })
             }
             Request::Set(set) => {
-                self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
+                self.edit(now, &originator, &rights, set.allow_partial.then_some(set.update_objs.len()), &|look, draft, editor| {
+                    Ok(Response::SetResp(edit::set(look, draft, &set, editor)?))
+                })
             }
-            Request::Delete(delete) => self.edit(now, &originator, &rights, |look, draft, editor| {
-                Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
-            }),
+            Request::Delete(delete) => {
+                self.edit(now, &originator, &rights, delete.allow_partial.then_some(delete.obj_paths.len()), &|look, draft, editor| {
+                    Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
+                })
+            }
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
                 Err(Fault::new(code::NOT_SUPPORTED, "an agent does not take this kind of message").into())
             }
@@ -303,13 +312,20 @@ impl Agent {
     fn pump(&mut self, now: Now) {
         while let Some(output) = self.endpoint.poll() {
             match output {
-                EndpointOutput::Publish(publication) => self.publish(now, publication),
-                EndpointOutput::Unaddressed { to, publication } => self.publish_to(now, &to, publication),
+                EndpointOutput::Publish(publication) => {
+                    self.greet_parted(now);
+                    self.publish(now, publication);
+                }
+                EndpointOutput::Unaddressed { to, publication } => {
+                    self.greet_parted(now);
+                    self.publish_to(now, &to, publication);
+                }
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
                 EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
                 EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),
                 EndpointOutput::Answered { tag, answer, .. } => self.notification_answered(now, tag, &answer),
-                EndpointOutput::Connected { .. } | EndpointOutput::Disconnected { .. } => {}
+                EndpointOutput::Disconnected { from, .. } => self.parted_from(from),
+                EndpointOutput::Connected { .. } => {}
             }
         }
         // The answer that precedes a restart is the last that was published.
@@ -338,7 +354,7 @@ pub(crate) fn facts(now: Now, host: &dyn Host, config: &Config, id: &EndpointId,
         run_id: format!("{:016x}", host.random()),
         boot_id: host.file("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).map_err(|error| error.to_string()),
         started: now.mono,
-        device: config.device.clone(),
+        device: device_info::introduced(host, &config.device),
         reboot: config.reboot,
         link: LinkState::default(),
         requests: Vec::new(),

@@ -9,6 +9,7 @@ use line3_proto::row::{Args, Field, Row};
 use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, Now};
 
+use crate::agent::Model;
 use crate::view::View;
 
 pub(crate) mod bulk_data;
@@ -60,6 +61,8 @@ pub struct Edit<'a> {
     pub fresh: bool,
     /// All settings as this request has left them so far; a row that is being added is not among them yet.
     pub settings: &'a Settings,
+    /// The supported data model.
+    pub(crate) model: &'a Model,
 }
 
 impl Edit<'_> {
@@ -241,6 +244,23 @@ impl Settings {
     pub fn put(&mut self, path: &str, values: &[(&str, &str)]) {
         let args = self.instances.entry(path.to_owned()).or_default();
         args.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    }
+
+    /// The row at this path is gone: takes it out of a list of references in each of these instances (TR-106, strong references).
+    fn unrefer(&mut self, name: &str, row: &str, instances: &[String]) {
+        let row = row.trim_end_matches('.');
+        for path in instances {
+            let Some(values) = self.instances.get_mut(path).and_then(|args| args.get_mut(name)) else { continue };
+            let kept: Vec<&str> = values.split(',').filter(|path| path.trim().trim_end_matches('.') != row).collect();
+            *values = kept.join(",");
+        }
+    }
+
+    /// The paths of the rows of a table in which a reference names this row.
+    fn referring(&self, table: &str, name: &str, row: &str) -> Vec<String> {
+        let row = row.trim_end_matches('.');
+        let refers = |args: &Args| args.get(name).is_some_and(|to| to.trim_end_matches('.') == row);
+        self.rows(table).filter(|(_, args)| refers(args)).map(|(path, _)| path.to_owned()).collect()
     }
 
     /// Removes an instance and all below it. Its number is never used again, so neither are those of the tables in it.

@@ -30,7 +30,7 @@ struct Entry {
     /// Its concrete path.
     command: String,
     command_key: String,
-    /// The path of the Controller row that asked.
+    /// The endpoint id of the controller that asked.
     originator: String,
     args: Args,
     /// When it began, by the box's clock.

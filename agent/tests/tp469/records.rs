@@ -125,6 +125,7 @@ fn tp_3_1_bad_request(eut: &mut Eut) {
             other => panic!("{other:?}"),
         }
     }
+    eut.forget_answers();
 }
 
 fn tp_4_1_certificates(eut: &mut Eut) {
