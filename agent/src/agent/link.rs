@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use line3_proto::endpoint::Input as EndpointInput;
-use line3_proto::link::{LinkEvent, Publication, Session};
+use line3_proto::link::{LinkEvent, Publication, Session, Traffic};
 use line3_proto::{EndpointId, Machine, Mono, Now};
 
 use super::notify::Recipient;
@@ -34,6 +34,11 @@ pub(super) struct Held(VecDeque<(Mono, Publication)>);
 pub(super) struct Parted(BTreeSet<EndpointId>);
 
 impl Agent {
+    /// What has gone over the link so far.
+    pub fn note_traffic(&mut self, traffic: Traffic) {
+        self.facts.link.traffic = traffic;
+    }
+
     /// Notes that a disconnect record came from this endpoint, or went to it.
     pub(super) fn parted_from(&mut self, id: EndpointId) {
         if self.topic_of(&id).is_some() {

@@ -22,6 +22,10 @@ row! {
         PublishSent: u64 [ticks],
         /// Publications that came from the broker since then.
         PublishReceived: u64 [ticks],
+        /// MQTT packets of every kind sent to the broker since the agent started.
+        MQTTMessagesSent: u64 [ticks],
+        /// MQTT packets of every kind that came from the broker since the agent started.
+        MQTTMessagesReceived: u64 [ticks],
         /// SUBSCRIBE packets since then.
         SubscribeSent: u64 [ticks],
         /// UNSUBSCRIBE packets since then, those left out that only take back what an earlier connection had asked for.
@@ -56,6 +60,8 @@ impl Object for MqttStats {
             LastPublishMessageReceived: at(link.last_received, "nothing has come yet"),
             PublishSent: link.sent,
             PublishReceived: link.received,
+            MQTTMessagesSent: link.traffic.sent,
+            MQTTMessagesReceived: link.traffic.received,
             SubscribeSent: link.subscribes,
             UnSubscribeSent: link.unsubscribes,
             ConnectionErrors: short(link.errors),
@@ -71,6 +77,7 @@ mod tests {
     use std::time::Duration;
 
     use expect_test::expect;
+    use line3_proto::link::Traffic;
 
     use super::*;
     use crate::objects::bench::Bench;
@@ -82,6 +89,7 @@ mod tests {
         let link = &mut bench.facts.link;
         (link.since, link.sent, link.received, link.errors) = (Some(bench.now.mono - Duration::from_secs(30)), 5, 6, (1 << 32) + 7);
         link.connections = 2;
+        link.traffic = Traffic { sent: 8, received: 9 };
         link.last_received = Some(bench.now.mono - Duration::from_secs(10));
         (link.subscribes, link.unsubscribes, link.refused) = (8, 9, 10);
         expect![[r#"
@@ -91,6 +99,8 @@ mod tests {
             LastPublishMessageReceived = 2025-12-31T23:59:50Z
             PublishSent = 5
             PublishReceived = 6
+            MQTTMessagesSent = 8
+            MQTTMessagesReceived = 9
             SubscribeSent = 8
             UnSubscribeSent = 9
             ConnectionErrors = 7
