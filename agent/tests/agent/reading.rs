@@ -2607,12 +2607,12 @@ fn the_client_counts_and_counts_anew_with_another_broker() {
     expect![[r#"
         0s log connected to the broker
         0s > connect RUN.1 usp/agent/proto::sim-1
-        3s > #1 GetResp Device.MQTT.Client.1.Stats. BrokerConnectionEstablished=2026-01-01T00:00:00Z ConnectionErrors=0 LastPublishMessageReceived=2026-01-01T00:00:03Z LastPublishMessageSent=2026-01-01T00:00:00Z PublishErrors=0 PublishReceived=1 PublishSent=1 SubscribeSent=1 UnSubscribeSent=0 X_LINE3_Connections=1
+        3s > #1 GetResp Device.MQTT.Client.1.Stats. BrokerConnectionEstablished=2026-01-01T00:00:00Z ConnectionErrors=0 LastPublishMessageReceived=2026-01-01T00:00:03Z LastPublishMessageSent=2026-01-01T00:00:00Z MQTTMessagesReceived=0 MQTTMessagesSent=0 PublishErrors=0 PublishReceived=1 PublishSent=1 SubscribeSent=1 UnSubscribeSent=0 X_LINE3_Connections=1
         4s > #2 AddResp Device.MQTT.Client.1.Subscription.1. Alias=cpe-1 Topic=a
         4s > #2 AddResp Device.MQTT.Client.1.Subscription.2. Alias=cpe-2 Topic=b
         5s > #3 GetResp Device.MQTT.Client.1.Stats. SubscribeSent=2
         5s > #3 GetResp Device.MQTT.Client.1.Stats. PublishReceived=3
         6s > #4 SetResp Device.MQTT.Client.1. BrokerPort=1999
-        7s > #5 GetResp Device.MQTT.Client.1.Stats. BrokerConnectionEstablished=2026-01-01T00:00:00Z ConnectionErrors=0 LastPublishMessageReceived=2026-01-01T00:00:07Z LastPublishMessageSent=2026-01-01T00:00:06Z PublishErrors=0 PublishReceived=1 PublishSent=1 SubscribeSent=0 UnSubscribeSent=0 X_LINE3_Connections=1
+        7s > #5 GetResp Device.MQTT.Client.1.Stats. BrokerConnectionEstablished=2026-01-01T00:00:00Z ConnectionErrors=0 LastPublishMessageReceived=2026-01-01T00:00:07Z LastPublishMessageSent=2026-01-01T00:00:06Z MQTTMessagesReceived=0 MQTTMessagesSent=0 PublishErrors=0 PublishReceived=1 PublishSent=1 SubscribeSent=0 UnSubscribeSent=0 X_LINE3_Connections=1
     "#]].assert_eq(&said);
 }
