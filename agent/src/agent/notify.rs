@@ -239,7 +239,8 @@ impl Agent {
             topic: to.topic,
             request: Request::Notify(notify),
             answered: retry,
-            expires: (expiration > 0).then(|| Duration::from_secs(expiration)),
+            // Without NotifRetry it is ignored (TR-181).
+            expires: (retry && expiration > 0).then(|| Duration::from_secs(expiration)),
             again: retry.then_some(to.backoff),
         };
         self.endpoint.handle(now, EndpointInput::Ask(ask));

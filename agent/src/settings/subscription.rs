@@ -70,7 +70,7 @@ row! {
         TimeToLive: u32 [s, rw] = "0",
         /// Whether the agent tells again until it is answered.
         NotifRetry: bool [rw] = "false",
-        /// After how long the agent gives up telling; 0: never.
+        /// After how long the agent gives up telling again; 0: never. Without NotifRetry it means nothing.
         NotifExpiration: u32 [s, rw] = "0",
     }
 }

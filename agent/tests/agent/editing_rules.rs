@@ -327,6 +327,33 @@ fn a_subscription_is_about_what_there_can_be() {
 }
 
 #[test]
+fn a_reference_may_name_its_row_by_a_key_and_is_read_by_its_number() {
+    check(
+        "1s < Set Device.LocalAgent.Controller.2. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.[Name==\"Observe\"],Device.LocalAgent.ControllerTrust.Role.4
+         2s < Set Device.LocalAgent.Controller.2.MTP.1.MQTT. AgentMTPReference!=Device.LocalAgent.MTP.[Alias==\"cpe-1\"].
+         3s < Get Device.LocalAgent.Controller.2.AssignedRole Device.LocalAgent.Controller.2.MTP.1.MQTT.AgentMTPReference
+         4s < Set Device.LocalAgent.Controller.2. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.[Name==\"Nope\"]
+         5s < Set Device.LocalAgent.Controller.2. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.[Enable==true]
+         6s < Set Device.LocalAgent.Controller.2. AssignedRole!=Device.LocalAgent.MTP.1
+         7s < Set Device.LocalAgent.MTP.1.MQTT. Reference!=Device.MQTT.Client.[BrokerPort==1883]",
+        &expect![[r#"
+            1s > #4 SetResp Device.LocalAgent.Controller.2. AssignedRole=Device.LocalAgent.ControllerTrust.Role.1,Device.LocalAgent.ControllerTrust.Role.4
+            2s > #5 SetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. AgentMTPReference=Device.LocalAgent.MTP.1
+            3s > #6 GetResp Device.LocalAgent.Controller.2. AssignedRole=Device.LocalAgent.ControllerTrust.Role.1,Device.LocalAgent.ControllerTrust.Role.4
+            3s > #6 GetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. AgentMTPReference=Device.LocalAgent.MTP.1
+            4s > #7 Error 7021 AssignedRole: Device.LocalAgent.ControllerTrust.Role.[Name=="Nope"] is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            4s > #7   Device.LocalAgent.Controller.2.AssignedRole: 7012 Device.LocalAgent.ControllerTrust.Role.[Name=="Nope"] is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            5s > #8 Error 7021 AssignedRole: Device.LocalAgent.ControllerTrust.Role.[Enable==true] is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            5s > #8   Device.LocalAgent.Controller.2.AssignedRole: 7012 Device.LocalAgent.ControllerTrust.Role.[Enable==true] is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            6s > #9 Error 7021 AssignedRole: Device.LocalAgent.MTP.1 is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            6s > #9   Device.LocalAgent.Controller.2.AssignedRole: 7012 Device.LocalAgent.MTP.1 is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            7s > #10 Error 7021 Reference: Device.MQTT.Client.[BrokerPort==1883] is no row of Device.MQTT.Client.; Reference takes one that is there
+            7s > #10   Device.LocalAgent.MTP.1.MQTT.Reference: 7012 Device.MQTT.Client.[BrokerPort==1883] is no row of Device.MQTT.Client.; Reference takes one that is there
+        "#]],
+    );
+}
+
+#[test]
 fn nobody_takes_his_own_last_role() {
     check(
         "1s < Set Device.LocalAgent.Controller.1. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.1
