@@ -36,6 +36,7 @@ use trigger::Triggers;
 use trust::Trusted;
 use watch::Watch;
 use way::Way;
+use wear::Wear;
 
 mod boot;
 mod edit;
@@ -59,10 +60,14 @@ mod trigger;
 mod trust;
 mod watch;
 mod way;
+mod wear;
 
 pub use jobs::{Job, JobId};
 pub(crate) use model::ABSENT;
 pub(crate) use reports::MAX_BYTES as MAX_REPORT;
+
+/// The longest line for the log, in characters: it may quote what others sent. The rest is cut off.
+const MAX_LOG: usize = 500;
 
 /// The table of controllers.
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
@@ -125,6 +130,7 @@ pub struct Agent {
     held: Held,
     trusted: Trusted,
     way: Way,
+    wear: Wear,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
 }
@@ -179,6 +185,7 @@ impl Agent {
             held: Held::default(),
             trusted: Trusted::default(),
             way: Way::new(!config.broker.ca.as_os_str().is_empty()),
+            wear: Wear::default(),
             leaving: None,
             out,
         };
@@ -253,7 +260,12 @@ impl Agent {
     }
 
     fn log(&mut self, text: impl Into<String>) {
-        self.out.push_back(Output::Log(text.into()));
+        let mut text = text.into();
+        if let Some((end, _)) = text.char_indices().nth(MAX_LOG) {
+            text.truncate(end);
+            text.push('…');
+        }
+        self.out.push_back(Output::Log(text));
     }
 
     /// Answers what another endpoint asks.
@@ -269,6 +281,7 @@ impl Agent {
             let fault = Fault::new(code::PERMISSION_DENIED, format!("{from} is no controller of this box"));
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
         };
+        let sparing = !rights.is_full();
         let answer = match request {
             Request::Operate(operate) => return self.operate(now, from, (&originator, &rights), operate, reply, remaining),
             Request::Get(get) => self.look_as(now, &rights, |look| get::get(look, &get)).map(Response::GetResp).map_err(Refusal::from),
@@ -283,13 +296,13 @@ impl Agent {
                 let versions = supported::PROTOCOL_VERSIONS.to_owned();
                 Ok(Response::GetSupportedProtocolResp(GetSupportedProtocolResp { agent_supported_protocol_versions: versions }))
             }
-            Request::Add(add) => {
-                self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::AddResp(edit::add(look, draft, &add, editor)?)))
-            }
-            Request::Set(set) => {
-                self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
-            }
-            Request::Delete(delete) => self.edit(now, &originator, &rights, |look, draft, editor| {
+            Request::Add(add) => self.edit(now, &originator, &rights, sparing, |look, draft, editor| {
+                Ok(Response::AddResp(edit::add(look, draft, &add, editor)?))
+            }),
+            Request::Set(set) => self.edit(now, &originator, &rights, sparing, |look, draft, editor| {
+                Ok(Response::SetResp(edit::set(look, draft, &set, editor)?))
+            }),
+            Request::Delete(delete) => self.edit(now, &originator, &rights, sparing, |look, draft, editor| {
                 Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
             }),
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
