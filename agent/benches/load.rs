@@ -1,8 +1,11 @@
 //! What requests cost a whole agent: `cargo bench -p line3-agent --bench load`. The real process over a real broker on loopback, plain
 //! MQTT with `set_tcp_nodelay true`, one controller with some requests in flight; needs Debian's package `mosquitto`. Prints requests a
-//! second, how long an answer takes, the agent's CPU a request (from /proc/PID/stat, so it does not count what else the machine does)
-//! and its memory, and fails beyond a limit. Rates and times are of this machine with broker, controller and agent on it: compare
-//! them with what else ran on it, not with other machines'.
+//! second, how long an answer takes, the agent's CPU a request (from /proc/PID, so it does not count what else the machine does, but
+//! that shares caches and clock with it) and its memory, and fails beyond a limit. Numbers are medians of some rounds; rates and times
+//! are of this machine with broker, controller and agent on it: compare them with what else ran on it, not with other machines'.
+//!
+//! It measures the agent that cargo built for it, or another one, e.g. what goes on a box: `cargo bench -p line3-agent --bench load --
+//! "$(cargo cross build)"`.
 #![allow(clippy::disallowed_methods, reason = "a bench measures time and starts processes")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
@@ -19,10 +22,13 @@ use std::time::Duration;
 use client::{Client, Phase, Took};
 use lab::Lab;
 use line3_proto::QoS;
-use process::{Agent, Plain};
+use process::{Agent, Memory, Plain};
 
 /// The most CPU of the agent that a Get of one path may take, in microseconds.
 const LIMIT_CPU: f64 = 40.0;
+
+/// How often everything is measured, one after the other; what counts is the median, in which a burst of other work is lost.
+const ROUNDS: u32 = 5;
 
 /// By how much memory may grow from the first 1 000 requests to the last of 100 000.
 const LIMIT_GROWTH: f64 = 0.10;
@@ -40,17 +46,17 @@ const WHOLE: &str = "Device.";
 const WARM: [Phase; 3] =
     [phase(ONE, QoS::AtLeastOnce, 32, 900), phase(PROC, QoS::AtMostOnce, 1, 50), phase(WHOLE, QoS::AtLeastOnce, 16, 50)];
 
-/// As the reference agent was measured: windows of 1 and 32, of `Device.` 1 and 16.
+/// As the reference agent was measured: windows of 1 and 32, of `Device.` 1 and 16. So many requests in each round.
 const PHASES: [Phase; 9] = [
-    phase(OWN, QoS::AtMostOnce, 1, 8000),
-    phase(OWN, QoS::AtMostOnce, 32, 20_000),
-    phase(ONE, QoS::AtMostOnce, 1, 8000),
-    phase(ONE, QoS::AtMostOnce, 32, 16_000),
-    phase(ONE, QoS::AtLeastOnce, 1, 8000),
-    phase(ONE, QoS::AtLeastOnce, 32, 16_000),
-    phase(PROC, QoS::AtMostOnce, 32, 16_000),
-    phase(WHOLE, QoS::AtMostOnce, 1, 1000),
-    phase(WHOLE, QoS::AtMostOnce, 16, 2000),
+    phase(OWN, QoS::AtMostOnce, 1, 1600),
+    phase(OWN, QoS::AtMostOnce, 32, 3600),
+    phase(ONE, QoS::AtMostOnce, 1, 1600),
+    phase(ONE, QoS::AtMostOnce, 32, 3200),
+    phase(ONE, QoS::AtLeastOnce, 1, 1600),
+    phase(ONE, QoS::AtLeastOnce, 32, 3200),
+    phase(PROC, QoS::AtMostOnce, 32, 3200),
+    phase(WHOLE, QoS::AtMostOnce, 1, 200),
+    phase(WHOLE, QoS::AtMostOnce, 16, 400),
 ];
 
 const fn phase(path: &'static str, qos: QoS, window: usize, requests: u32) -> Phase {
@@ -62,16 +68,19 @@ fn main() {
         println!("this measures nothing in a debug build: cargo bench -p line3-agent --bench load");
         return;
     }
+    let program = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_line3-agent").to_owned());
+    println!("{program}; load average before: {}", load());
     let lab = Lab::new();
     let mut beyond = Vec::new();
 
-    let tls = Agent::start(&lab, "self::load-tls", lab.boxes(), true);
-    let tls_idle = tls.rss_idle();
+    let tls = Agent::start(&program, &lab, "self::load-tls", lab.boxes(), true);
+    let tls_idle = tls.idle();
     drop(tls);
 
     let broker = Plain::start(&lab);
-    let agent = Agent::start(&lab, "self::load", broker.address, false);
-    let plain_idle = agent.rss_idle();
+    let agent = Agent::start(&program, &lab, "self::load", broker.address, false);
+    let plain_idle = agent.idle();
     let mut client = Client::connect(broker.address.port(), &agent.id);
     let at_once = client.answers_at_most_once();
 
@@ -80,50 +89,59 @@ fn main() {
         client.run(phase);
         sent += phase.requests;
     }
-    let (first, first_sent) = (agent.rss(), sent);
+    let (first, first_sent) = (agent.memory().rss, sent);
+    let mut measured: Vec<Vec<Measured>> = PHASES.iter().map(|_| Vec::new()).collect();
+    for _ in 0..ROUNDS {
+        for (phase, measured) in PHASES.iter().zip(&mut measured) {
+            measured.push(Measured::of(&mut client, &agent, phase));
+            sent += phase.requests;
+        }
+    }
     println!(
-        "{:<36} {:>3} {:>6} {:>8} {:>9} {:>8} {:>8} {:>8} {:>7}",
-        "Get", "QoS", "window", "requests", "a second", "p50 ms", "p99 ms", "CPU µs", "bytes"
+        "{:<36} {:>3} {:>6} {:>8} {:>9} {:>8} {:>8} {:>8} {:>6} {:>6} {:>7}",
+        "Get", "QoS", "window", "requests", "a second", "p50 ms", "p99 ms", "CPU µs", "user", "system", "bytes"
     );
-    let rest = ALL - sent - PHASES.iter().map(|phase| phase.requests).sum::<u32>();
-    let last_phase = phase(ONE, QoS::AtLeastOnce, 32, rest);
-    for phase in PHASES.iter().chain([&last_phase]) {
-        let before = agent.cpu();
-        let Took { rate, p50, p99, bytes } = client.run(phase);
-        let cpu = (agent.cpu() - before).as_secs_f64() * 1e6 / f64::from(phase.requests);
-        sent += phase.requests;
-        let (path, window, requests) = (phase.path, phase.window, phase.requests);
+    for (phase, measured) in PHASES.iter().zip(&measured) {
+        let of = |value: fn(&Measured) -> f64| median(measured.iter().map(value).collect());
+        let cpu = of(|measured| measured.cpu);
+        // Sampled at 100 Hz: over all rounds there are enough samples.
+        let user = measured.iter().map(|measured| measured.user).sum::<f64>() / f64::from(ROUNDS);
+        let system = measured.iter().map(|measured| measured.system).sum::<f64>() / f64::from(ROUNDS);
+        let (path, window, requests) = (phase.path, phase.window, phase.requests * ROUNDS);
         let limited = phase.path == OWN || phase.path == ONE;
-        let limit = if limited { format!("  at most {LIMIT_CPU:.0} µs of CPU") } else { String::new() };
         println!(
-            "{path:<36} {:>3} {window:>6} {requests:>8} {rate:>9.0} {:>8.2} {:>8.2} {cpu:>8.1} {bytes:>7}{limit}",
+            "{path:<36} {:>3} {window:>6} {requests:>8} {:>9.0} {:>8.2} {:>8.2} {cpu:>8.1} {user:>6.1} {system:>6.1} {:>7.0}{}",
             u8::from(phase.qos == QoS::AtLeastOnce),
-            millis(p50),
-            millis(p99)
+            of(|measured| measured.took.rate),
+            of(|measured| measured.took.p50.as_secs_f64() * 1e3),
+            of(|measured| measured.took.p99.as_secs_f64() * 1e3),
+            of(|measured| measured.took.bytes as f64),
+            if limited { format!("  at most {LIMIT_CPU:.0} µs of CPU") } else { String::new() },
         );
         if limited && cpu > LIMIT_CPU {
             beyond.push(format!("a Get of {path} with window {window} takes {cpu:.1} µs of CPU, at most {LIMIT_CPU:.0} are allowed"));
         }
     }
+    let last_phase = phase(ONE, QoS::AtLeastOnce, 32, ALL.saturating_sub(sent));
+    client.run(&last_phase);
+    sent += last_phase.requests;
     if !at_once {
         println!("the agent answers with QoS 1 whatever it is asked with");
     }
 
-    let last = agent.rss();
+    let last = agent.memory().rss;
     let growth = (last as f64 - first as f64) / first as f64;
     println!();
-    println!("{:<36} {plain_idle:>8} KiB", "RSS idle, connected, plain");
-    println!("{:<36} {tls_idle:>8} KiB", "RSS idle, connected with TLS");
-    println!("{:<36} {first:>8} KiB", format!("RSS after {first_sent} requests"));
-    println!(
-        "{:<36} {last:>8} KiB  {:+.1} %, at most {:+.0} %",
-        format!("RSS after {sent} requests"),
-        growth * 100.0,
-        LIMIT_GROWTH * 100.0
-    );
+    println!("{:<36} {:>8} {:>8} {:>8}", "memory, KiB", "RSS", "PSS", "anon");
+    for (what, Memory { rss, pss, anon }) in [("idle, connected, plain", plain_idle), ("idle, connected with TLS", tls_idle)] {
+        println!("{what:<36} {rss:>8} {pss:>8} {anon:>8}");
+    }
+    println!("{:<36} {first:>8}", format!("after {first_sent} requests"));
+    println!("{:<36} {last:>8}  {:+.1} %, at most {:+.0} %", format!("after {sent} requests"), growth * 100.0, LIMIT_GROWTH * 100.0);
     if growth > LIMIT_GROWTH {
         beyond.push(format!("memory grew by {:.1} %, at most {:.0} % are allowed", growth * 100.0, LIMIT_GROWTH * 100.0));
     }
+    println!("load average after: {}", load());
     drop((client, agent, broker));
     lab.end();
     for what in &beyond {
@@ -132,6 +150,31 @@ fn main() {
     std::process::exit(i32::from(!beyond.is_empty()));
 }
 
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+/// What a round of a phase took, a request: in microseconds, but for `took`.
+struct Measured {
+    took: Took,
+    cpu: f64,
+    user: f64,
+    system: f64,
+}
+
+impl Measured {
+    fn of(client: &mut Client, agent: &Agent, phase: &Phase) -> Self {
+        let before = (agent.cpu(), agent.user_and_system());
+        let took = client.run(phase);
+        let after = (agent.cpu(), agent.user_and_system());
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(phase.requests);
+        let (user, system) = (each(after.1.0 - before.1.0), each(after.1.1 - before.1.1));
+        Self { took, cpu: each(after.0 - before.0), user, system }
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// How busy the machine is.
+fn load() -> String {
+    std::fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').take(2).collect::<Vec<_>>().join(" ")
 }

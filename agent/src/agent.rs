@@ -15,7 +15,7 @@ use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
 use crate::commands::{COMMANDS, CommandDef};
 use crate::config::Config;
 use crate::host::Host;
-use crate::objects::{OBJECTS, ObjectDef};
+use crate::objects::{OBJECTS, ObjectDef, device_info};
 use crate::settings::{SETTINGS, Settings};
 use crate::view::{CpuMeter, Facts, LinkState, RebootMode, View};
 use boot::Leaving;
@@ -221,7 +221,7 @@ impl Agent {
 
     /// What an Object sees now.
     pub fn with_view<T>(&self, now: Now, f: impl FnOnce(&View<'_>) -> T) -> T {
-        f(&View { now, host: &*self.host, facts: &self.facts, settings: &self.settings })
+        f(&View { now, host: &*self.host, facts: &self.facts, settings: &self.settings, only: None })
     }
 
     /// How many health reports were made and not acknowledged by the broker.
@@ -351,7 +351,7 @@ pub(crate) fn facts(now: Now, host: &dyn Host, config: &Config, id: &EndpointId,
         run_id: format!("{:016x}", host.random()),
         boot_id: host.file("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).map_err(|error| error.to_string()),
         started: now.mono,
-        device: config.device.clone(),
+        device: device_info::introduced(host, &config.device),
         reboot: config.reboot,
         link: LinkState::default(),
         requests: Vec::new(),

@@ -130,7 +130,7 @@ pub async fn self_test(config: &Config, host: Rc<dyn Host>, width: usize) -> Res
     let clock = Clock::start();
     let facts = agent::facts(clock.now(), &*host, config, &id, &agent::catalogue());
     let settings = config.factory(&id);
-    let look = |now| self_test::self_test(&View { now, host: &*host, facts: &facts, settings: &settings });
+    let look = |now| self_test::self_test(&View { now, host: &*host, facts: &facts, settings: &settings, only: None });
     // How busy a processor is shows only at the second look.
     look(clock.now());
     host.sleep(Duration::from_millis(1100)).await;

@@ -142,11 +142,11 @@ mod tests {
             Device.LocalAgent.Request.{i}.                              0 of 0 values, no row
             Device.MQTT.                                                1 of 1 values
             Device.MQTT.Capabilities.                                   3 of 3 values
-            Device.MQTT.Client.{i}.Stats.                               4 of 5 values
+            Device.MQTT.Client.{i}.Stats.                               6 of 7 values
               BrokerConnectionEstablished: the agent has not connected yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the clock (systemd-timesyncd would)
-            26 objects, 1 of them unknown to this box; 98 values
+            26 objects, 1 of them unknown to this box; 100 values
         "#]]
         .assert_eq(&render(&findings, 100));
     }
@@ -224,13 +224,13 @@ mod tests {
             Device.LocalAgent.Request.{i}.                              0 of 0 values, no row
             Device.MQTT.                                                1 of 1 values
             Device.MQTT.Capabilities.                                   3 of 3 values
-            Device.MQTT.Client.{i}.Stats.                               4 of 5 values
+            Device.MQTT.Client.{i}.Stats.                               6 of 7 values
               BrokerConnectionEstablished: the agent has not connected
                   yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the
                   clock (systemd-timesyncd would)
-            26 objects, 9 of them unknown to this box; 37 values
+            26 objects, 9 of them unknown to this box; 39 values
         "#]]
         .assert_eq(&text);
     }
@@ -270,7 +270,7 @@ mod tests {
             let whole = bench.host.file(&path).expect("a file");
             let half = String::from_utf8_lossy(&whole.as_bytes()[..whole.len() / 2]).into_owned();
             for text in ["", "\0", "-1", "\u{FFFD}\u{1b}[2J", ")(", ": : :", "0x", "cpu", "18446744073709551616", &half, &huge] {
-                bench.host.set_file(&path, text);
+                let bench = Bench::of(seed).with(&[(&path, text)]);
                 for object in OBJECTS {
                     for row in (object.read)(&bench.view()).unwrap_or_default() {
                         for ((name, value), field) in row.values.iter().zip(object.fields) {

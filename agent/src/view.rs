@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use line3_proto::link::Traffic;
+use line3_proto::value::{Absent, Known};
 use line3_proto::{EndpointId, Mono, Now};
 
 use crate::host::Host;
@@ -22,7 +24,7 @@ pub struct Facts {
     pub boot_id: Result<String, String>,
     /// When the agent started.
     pub started: Mono,
-    /// How the box introduces itself: vendor, model and so on, from the configuration.
+    /// How the box introduces itself: vendor, model and so on, from the configuration, else from what cannot change in a run.
     pub device: Device,
     /// What `Device.Reboot()` does.
     pub reboot: RebootMode,
@@ -38,7 +40,7 @@ pub struct Facts {
     pub cpu: CpuMeter,
 }
 
-/// How the box introduces itself, where the configuration knows better than the kernel. Empty: unknown.
+/// How the box introduces itself; in the configuration: where that knows better than the kernel. Empty: unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     /// `Device.DeviceInfo.Manufacturer`.
@@ -103,6 +105,8 @@ pub struct LinkState {
     pub sent: u64,
     /// Publications that came from the broker.
     pub received: u64,
+    /// MQTT packets of every kind.
+    pub traffic: Traffic,
     /// Failed tries to connect, and lost connections.
     pub errors: u64,
 }
@@ -147,4 +151,13 @@ pub struct View<'a> {
     pub facts: &'a Facts,
     /// The agent's settings.
     pub settings: &'a Settings,
+    /// The only parameter that whoever looks will look at; `None`: any.
+    pub only: Option<&'a str>,
+}
+
+impl View<'_> {
+    /// A value that is dear to read: it is left out where nobody will look at it.
+    pub fn dear<T>(&self, name: &str, read: impl FnOnce(&dyn Host) -> Known<T>) -> Known<T> {
+        if self.only.is_none_or(|only| only == name) { read(self.host) } else { Err(Absent::because("nobody asked for it")) }
+    }
 }

@@ -67,7 +67,7 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// Starts an agent of factory settings that reports nothing, and waits until it is connected.
-    pub(crate) fn start(lab: &Lab, id: &str, broker: SocketAddr, tls: bool) -> Self {
+    pub(crate) fn start(program: &str, lab: &Lab, id: &str, broker: SocketAddr, tls: bool) -> Self {
         let dir: PathBuf = lab.dir(id);
         let files = if tls {
             let Files { ca, certificate, key } = lab.issue(&dir, id);
@@ -84,7 +84,7 @@ impl Agent {
         );
         std::fs::write(dir.join("agent.toml"), text).unwrap();
         let log = dir.join("agent.log");
-        let process = Command::new(env!("CARGO_BIN_EXE_line3-agent"))
+        let process = Command::new(program)
             .arg("--config")
             .arg(dir.join("agent.toml"))
             .stdin(Stdio::null())
@@ -101,27 +101,47 @@ impl Agent {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.process.id())).expect("the agent has ended")
     }
 
-    /// All the CPU time that it has had.
+    /// All the CPU time that it has had. It has one thread.
     pub(crate) fn cpu(&self) -> Duration {
+        let stat = self.proc("schedstat");
+        Duration::from_nanos(stat.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds"))
+    }
+
+    /// The same, in user space and in the kernel, as sampled by the kernel's tick.
+    pub(crate) fn user_and_system(&self) -> (Duration, Duration) {
         let stat = self.proc("stat");
         // The name in brackets may have blanks; user and system time are fields 14 and 15, the state after the name is the third.
         let after = stat.rsplit_once(')').expect("a name").1;
-        let ticks: u32 = after.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().expect("ticks")).sum();
-        TICK * ticks
+        let mut ticks = after.split_whitespace().skip(11).map(|field| TICK * field.parse::<u32>().expect("ticks"));
+        (ticks.next().expect("user time"), ticks.next().expect("system time"))
     }
 
-    /// Its resident memory, in KiB.
-    pub(crate) fn rss(&self) -> u64 {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("KiB")
+    /// Its memory.
+    pub(crate) fn memory(&self) -> Memory {
+        let text = self.proc("smaps_rollup");
+        let of = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("KiB")
+        };
+        Memory { rss: of("Rss"), pss: of("Pss"), anon: of("Anonymous") }
     }
 
     /// The same after some time in which nothing happens.
-    pub(crate) fn rss_idle(&self) -> u64 {
+    pub(crate) fn idle(&self) -> Memory {
         std::thread::sleep(IDLE);
-        self.rss()
+        self.memory()
     }
+}
+
+/// Memory in KiB.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory {
+    /// What is resident, with what is shared with others (the C library).
+    pub(crate) rss: u64,
+    /// The same, with only its part of what is shared.
+    pub(crate) pss: u64,
+    /// What is no file's: heap, stack, and pages of files that were written to.
+    pub(crate) anon: u64,
 }
 
 impl Drop for Agent {

@@ -23,7 +23,15 @@ pub(crate) fn get(look: &mut Look<'_>, request: &Get) -> Result<GetResp, Fault> 
     within_bounds(request.param_paths.len())?;
     let (mut req_path_results, mut size) = (Vec::with_capacity(request.param_paths.len()), Size::default());
     for path in &request.param_paths {
-        let found = Path::parse(path).and_then(|parsed| values(look, &parsed, request.max_depth));
+        let parsed = Path::parse(path);
+        // Whoever watches one value need not make the box read all those beside it.
+        if let (Ok(path), [_]) = (&parsed, &*request.param_paths)
+            && let Target::Parameter(name) = &path.target
+            && path.is_concrete()
+        {
+            look.only(name);
+        }
+        let found = parsed.and_then(|parsed| values(look, &parsed, request.max_depth));
         let (err_code, err_msg, resolved_path_results) = match found.map_err(as_get) {
             Ok(found) => (0, String::new(), found),
             Err(fault) => (fault.code, fault.text, Vec::new()),

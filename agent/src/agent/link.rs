@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use line3_proto::endpoint::Input as EndpointInput;
-use line3_proto::link::{LinkEvent, Publication, Session};
+use line3_proto::link::{LinkEvent, Publication, Session, Traffic};
 use line3_proto::{EndpointId, Machine, Mono, Now};
 
 use super::{Agent, Output};
@@ -27,6 +27,11 @@ const MAX_HELD_BYTES: usize = 512 * 1024;
 pub(super) struct Held(VecDeque<(Mono, Publication)>);
 
 impl Agent {
+    /// What has gone over the link so far.
+    pub fn note_traffic(&mut self, traffic: Traffic) {
+        self.facts.link.traffic = traffic;
+    }
+
     pub(super) fn link(&mut self, now: Now, event: LinkEvent) {
         if matches!(event, LinkEvent::Up(_) | LinkEvent::Down { .. }) {
             self.watch.stir();

@@ -93,6 +93,8 @@ pub(crate) struct Look<'a> {
     /// The rights of whoever looks.
     pub(crate) rights: &'a Rights,
     read: BTreeMap<&'static str, Rows>,
+    /// The only parameter that will be looked at, of whatever object; `None`: any.
+    only: Option<String>,
     /// What is left of [`MAX_WORK`].
     left: usize,
 }
@@ -100,7 +102,12 @@ pub(crate) struct Look<'a> {
 impl<'a> Look<'a> {
     /// A fresh look.
     pub(crate) fn new(model: &'a Model, view: &'a View<'a>, numbers: &'a mut Numbers, rights: &'a Rights) -> Self {
-        Self { model, view, numbers, rights, read: BTreeMap::new(), left: MAX_WORK }
+        Self { model, view, numbers, rights, read: BTreeMap::new(), only: None, left: MAX_WORK }
+    }
+
+    /// From now on only parameters of this name will be looked at, so objects may leave out the others.
+    pub(crate) fn only(&mut self, name: &str) {
+        self.only = Some(name.to_owned());
     }
 
     /// All instances of an object of the supported data model, in the order of their numbers.
@@ -110,7 +117,10 @@ impl<'a> Look<'a> {
             return Rc::clone(rows);
         }
         let mut rows = match node.source {
-            Source::Object(def) => (def.read)(self.view).map(|found| self.numbered(path, found)),
+            Source::Object(def) => {
+                let found = (def.read)(&View { only: self.only.as_deref(), ..*self.view });
+                found.map(|found| self.numbered(path, found))
+            }
             Source::Setting(def) => Ok(self.kept(path, def)),
             Source::Absent => Ok(self.absent()),
             Source::Bare => Ok(Vec::new()),
@@ -179,6 +189,8 @@ impl<'a> Look<'a> {
     }
 
     fn absent(&mut self) -> Vec<Row> {
+        // It looks at everything.
+        self.only = None;
         let mut missing: Vec<(String, String)> = Vec::new();
         for (path, _) in self.model.below("Device.").filter(|(path, _)| *path != ABSENT) {
             match &*self.rows(path) {

@@ -128,7 +128,7 @@ impl Agent {
 
     /// One look at the data model, of somebody with these rights.
     pub(super) fn look_as<T>(&mut self, now: Now, rights: &Rights, f: impl FnOnce(&mut Look<'_>) -> T) -> T {
-        let view = View { now, host: &*self.host, facts: &self.facts, settings: &self.settings };
+        let view = View { now, host: &*self.host, facts: &self.facts, settings: &self.settings, only: None };
         f(&mut Look::new(&self.model, &view, &mut self.numbers, rights))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use line3_proto::value::Known;
 use line3_proto::{EndpointId, Mono, Now, Wall};
 
-use super::{Object, ObjectDef};
+use super::{Object, ObjectDef, device_info};
 use crate::host::sim::{CountedClock, SimBox, SimHost};
 use crate::settings::Settings;
 use crate::view::{CpuMeter, Device, Facts, LinkState, RebootMode, View};
@@ -46,12 +46,13 @@ impl Bench {
             cpu: CpuMeter::default(),
         };
         let now = Now { mono: Mono(Duration::from_secs(160)), wall: Wall(1_767_225_600_000) };
-        Self { host: host(clock.clone()), clock, facts, settings: Settings::default(), now }
+        Self { host: host(clock.clone()), clock, facts, settings: Settings::default(), now }.with(&[])
     }
 
-    /// The same, with these files.
-    pub(crate) fn with(self, files: &[(&str, &str)]) -> Self {
+    /// The same, with these files when the agent starts.
+    pub(crate) fn with(mut self, files: &[(&str, &str)]) -> Self {
         files.iter().for_each(|(path, text)| self.host.set_file(path, *text));
+        self.facts.device = device_info::introduced(&self.host, &Device::default());
         self
     }
 
@@ -62,7 +63,7 @@ impl Bench {
     }
 
     pub(crate) fn view(&self) -> View<'_> {
-        View { now: self.now, host: &self.host, facts: &self.facts, settings: &self.settings }
+        View { now: self.now, host: &self.host, facts: &self.facts, settings: &self.settings, only: None }
     }
 
     /// What an Object gives, as text.

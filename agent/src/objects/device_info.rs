@@ -7,7 +7,7 @@ use super::firmware_image::RUNNING;
 use super::kernel::{file, line, short};
 use super::{Found, Object};
 use crate::host::Host;
-use crate::view::View;
+use crate::view::{Device, View};
 
 /// `Device.DeviceInfo.`
 pub struct DeviceInfo;
@@ -50,28 +50,51 @@ impl Object for DeviceInfo {
     type Row = Values;
 
     fn read(view: &View<'_>) -> Result<Vec<Found<Values>>, Fault> {
-        let (host, device) = (view.host, &view.facts.device);
+        let device = &view.facts.device;
         Ok(Found::single(Values {
-            Manufacturer: first(host, &device.manufacturer, "manufacturer", &["/sys/class/dmi/id/sys_vendor"]),
-            ManufacturerOUI: first(host, &device.oui, "oui", &[]),
-            ModelName: first(host, &device.model, "model", &["/proc/device-tree/model", "/sys/class/dmi/id/product_name"]),
-            ProductClass: first(host, &device.product_class, "product_class", &[]),
-            SerialNumber: first(
-                host,
-                &device.serial_number,
-                "serial_number",
-                &["/proc/device-tree/serial-number", "/sys/class/dmi/id/product_serial", "/etc/machine-id"],
-            ),
-            HardwareVersion: first(host, &device.hardware_version, "hardware_version", &["/sys/class/dmi/id/product_version"]),
-            SoftwareVersion: version(view),
+            Manufacturer: known(&device.manufacturer, "manufacturer", MANUFACTURER),
+            ManufacturerOUI: known(&device.oui, "oui", &[]),
+            ModelName: known(&device.model, "model", MODEL),
+            ProductClass: known(&device.product_class, "product_class", &[]),
+            SerialNumber: known(&device.serial_number, "serial_number", SERIAL),
+            HardwareVersion: known(&device.hardware_version, "hardware_version", HARDWARE),
+            SoftwareVersion: view.dear("SoftwareVersion", |_| version(view)),
             ActiveFirmwareImage: RUNNING.to_owned(),
             BootFirmwareImage: RUNNING.to_owned(),
-            UpTime: up_time(host),
-            HostName: line(host, "/proc/sys/kernel/hostname"),
+            UpTime: view.dear("UpTime", up_time),
+            HostName: view.dear("HostName", |host| line(host, "/proc/sys/kernel/hostname")),
             FirmwareImageNumberOfEntries: 1,
             ProcessorNumberOfEntries: 1,
         }))
     }
+}
+
+/// Where the kernel tells what box this is.
+const MANUFACTURER: &[&str] = &["/sys/class/dmi/id/sys_vendor"];
+const MODEL: &[&str] = &["/proc/device-tree/model", "/sys/class/dmi/id/product_name"];
+const SERIAL: &[&str] = &["/proc/device-tree/serial-number", "/sys/class/dmi/id/product_serial", "/etc/machine-id"];
+const HARDWARE: &[&str] = &["/sys/class/dmi/id/product_version"];
+
+/// How the box introduces itself: as configured, else as these files tell it. They are read once, when the agent starts: the kernel
+/// got its tables from the boot loader, and the machine id is for the life of an installation, so none can change before the next
+/// start. What an update of the running system can change, /etc/os-release, is read each time.
+pub(crate) fn introduced(host: &dyn Host, configured: &Device) -> Device {
+    let mut device = configured.clone();
+    let Device { manufacturer, model, serial_number, hardware_version, .. } = &mut device;
+    for (value, files) in [(manufacturer, MANUFACTURER), (model, MODEL), (serial_number, SERIAL), (hardware_version, HARDWARE)] {
+        if value.is_empty() {
+            *value = files.iter().find_map(|path| line(host, path).ok()).unwrap_or_default();
+        }
+    }
+    device
+}
+
+/// What the box introduces itself with, or why there is nothing.
+fn known(value: &str, name: &str, files: &[&str]) -> Known<String> {
+    configured(value).ok_or_else(|| {
+        let looked = if files.is_empty() { String::new() } else { format!(", nor in {}", files.join(", ")) };
+        Absent::because(format!("device.{name} is not in the agent's configuration{looked}"))
+    })
 }
 
 /// The version of the firmware that runs.
@@ -81,14 +104,6 @@ pub(super) fn version(view: &View<'_>) -> Known<String> {
 
 fn configured(value: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
-}
-
-/// The configured value, else the first of the files that holds something.
-fn first(host: &dyn Host, value: &str, name: &str, files: &[&str]) -> Known<String> {
-    configured(value).or_else(|| files.iter().find_map(|path| line(host, path).ok())).ok_or_else(|| {
-        let looked = if files.is_empty() { String::new() } else { format!(", nor in {}", files.join(", ")) };
-        Absent::because(format!("device.{name} is not in the agent's configuration{looked}"))
-    })
 }
 
 /// The firmware's version as /etc/os-release tells it.
@@ -147,6 +162,26 @@ mod tests {
             ProcessorNumberOfEntries = 1
         "#]]
         .assert_eq(&bench.show::<DeviceInfo>());
+    }
+
+    #[test]
+    fn what_cannot_change_is_read_once_and_what_can_each_time() {
+        let bench = Bench::empty().with(&[("/proc/device-tree/model", "A"), ("/etc/os-release", "VERSION_ID=1"), ("/proc/uptime", "1.0")]);
+        for (path, text) in [("/proc/device-tree/model", "B"), ("/etc/os-release", "VERSION_ID=2"), ("/proc/uptime", "2.0")] {
+            bench.host.set_file(path, text);
+        }
+        let text = bench.show::<DeviceInfo>();
+        for line in ["ModelName = A\n", "SoftwareVersion = 2\n", "UpTime = 2\n"] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_looks_at_is_not_read() {
+        let bench = Bench::empty().with(&[("/proc/sys/kernel/hostname", "stb"), ("/proc/uptime", "1.0")]);
+        let rows = DeviceInfo::read(&View { only: Some("UpTime"), ..bench.view() }).expect("a row");
+        assert_eq!(rows[0].row.UpTime, Ok(1));
+        assert!(rows[0].row.HostName.is_err());
     }
 
     #[test]

@@ -18,6 +18,10 @@ row! {
         PublishSent: u64 [ticks],
         /// Publications that came from the broker since the agent started.
         PublishReceived: u64 [ticks],
+        /// MQTT packets of every kind sent to the broker since the agent started.
+        MQTTMessagesSent: u64 [ticks],
+        /// MQTT packets of every kind that came from the broker since the agent started.
+        MQTTMessagesReceived: u64 [ticks],
         /// Failed tries to connect, and lost connections, since the agent started.
         ConnectionErrors: u32 [ticks],
         /// How often the agent has connected since it started.
@@ -41,6 +45,8 @@ impl Object for MqttStats {
             BrokerConnectionEstablished: since.ok_or_else(|| Absent::because("the agent has not connected yet")),
             PublishSent: link.sent,
             PublishReceived: link.received,
+            MQTTMessagesSent: link.traffic.sent,
+            MQTTMessagesReceived: link.traffic.received,
             // StatsCounter32 begins anew after its end.
             ConnectionErrors: (link.errors & u64::from(u32::MAX)) as u32,
             X_LINE3_Connections: link.connections,
@@ -54,6 +60,7 @@ mod tests {
     use std::time::Duration;
 
     use expect_test::expect;
+    use line3_proto::link::Traffic;
 
     use super::*;
     use crate::objects::bench::Bench;
@@ -65,11 +72,14 @@ mod tests {
         let link = &mut bench.facts.link;
         (link.since, link.sent, link.received, link.errors) = (Some(bench.now.mono - Duration::from_secs(30)), 5, 6, (1 << 32) + 7);
         link.connections = 2;
+        link.traffic = Traffic { sent: 8, received: 9 };
         expect![[r#"
             [1]
             BrokerConnectionEstablished = 2025-12-31T23:59:30Z
             PublishSent = 5
             PublishReceived = 6
+            MQTTMessagesSent = 8
+            MQTTMessagesReceived = 9
             ConnectionErrors = 7
             X_LINE3_Connections = 2
         "#]]
