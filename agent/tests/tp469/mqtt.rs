@@ -162,7 +162,7 @@ fn tp_11_3_use_of_tls(lab: &Arc<Lab>) {
 }
 
 /// A broker of TLS 1.1 hears nothing but that it is too old.
-fn refuses_tls_1_1(lab: &Lab) {
+fn refuses_tls_1_1(lab: &Arc<Lab>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut agent = Process::new(lab, "self::tp_11_3_old", listener.local_addr().unwrap(), true, "");
     agent.start();
