@@ -36,6 +36,7 @@ use trigger::Triggers;
 use trust::Trusted;
 use watch::Watch;
 use way::Way;
+use wear::Wear;
 
 mod boot;
 mod edit;
@@ -60,10 +61,14 @@ mod trigger;
 mod trust;
 mod watch;
 mod way;
+mod wear;
 
 pub use jobs::{Job, JobId};
 pub(crate) use model::{ABSENT, Model};
 pub(crate) use reports::MAX_BYTES as MAX_REPORT;
+
+/// The longest line for the log, in characters: it may quote what others sent. The rest is cut off.
+const MAX_LOG: usize = 500;
 
 /// The table of controllers.
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
@@ -127,6 +132,7 @@ pub struct Agent {
     parted: Parted,
     trusted: Trusted,
     way: Way,
+    wear: Wear,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
 }
@@ -182,6 +188,7 @@ impl Agent {
             parted: Parted::default(),
             trusted: Trusted::default(),
             way: Way::new(!config.broker.ca.as_os_str().is_empty()),
+            wear: Wear::default(),
             leaving: None,
             out,
         };
@@ -256,7 +263,12 @@ impl Agent {
     }
 
     fn log(&mut self, text: impl Into<String>) {
-        self.out.push_back(Output::Log(text.into()));
+        let mut text = text.into();
+        if let Some((end, _)) = text.char_indices().nth(MAX_LOG) {
+            text.truncate(end);
+            text.push('…');
+        }
+        self.out.push_back(Output::Log(text));
     }
 
     /// Answers what another endpoint asks.
@@ -272,6 +284,7 @@ impl Agent {
             let fault = Fault::new(code::PERMISSION_DENIED, format!("{from} is no controller of this box"));
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
         };
+        let sparing = !rights.is_full();
         let answer = match request {
             Request::Operate(operate) => return self.operate(now, from, &rights, operate, reply, remaining),
             Request::Get(get) => self.look_as(now, &rights, |look| get::get(look, &get)).map(Response::GetResp).map_err(Refusal::from),
@@ -287,20 +300,23 @@ impl Agent {
                 Ok(Response::GetSupportedProtocolResp(GetSupportedProtocolResp { agent_supported_protocol_versions: versions }))
             }
             Request::Add(add) => {
-                self.edit(now, &originator, &rights, add.allow_partial.then_some(add.create_objs.len()), &|look, draft, editor| {
+                self.edit(now, &originator, &rights, sparing, add.allow_partial.then_some(add.create_objs.len()), &|look, draft, editor| {
                     Ok(Response::AddResp(edit::add(look, draft, &add, editor)?))
                 })
             }
             Request::Set(set) => {
-                self.edit(now, &originator, &rights, set.allow_partial.then_some(set.update_objs.len()), &|look, draft, editor| {
+                self.edit(now, &originator, &rights, sparing, set.allow_partial.then_some(set.update_objs.len()), &|look, draft, editor| {
                     Ok(Response::SetResp(edit::set(look, draft, &set, editor)?))
                 })
             }
-            Request::Delete(delete) => {
-                self.edit(now, &originator, &rights, delete.allow_partial.then_some(delete.obj_paths.len()), &|look, draft, editor| {
-                    Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
-                })
-            }
+            Request::Delete(delete) => self.edit(
+                now,
+                &originator,
+                &rights,
+                sparing,
+                delete.allow_partial.then_some(delete.obj_paths.len()),
+                &|look, draft, editor| Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?)),
+            ),
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
                 Err(Fault::new(code::NOT_SUPPORTED, "an agent does not take this kind of message").into())
             }

@@ -12,7 +12,7 @@ use line3_proto::{Fault, Now};
 use super::get::MAX_PATHS;
 use super::look::Look;
 use super::rights::{Kind, Right};
-use crate::settings::{Blame, Edit, MADE_UP, SettingDef, Settings};
+use crate::settings::{Blame, Edit, MADE_UP, SettingDef, Settings, bulk_data, subscription};
 
 pub(crate) use add::add;
 pub(crate) use delete::delete;
@@ -57,13 +57,13 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Counts the parameters that are to be set of one row.
+    /// Counts the parameters that are to be set of one row; a row of which none is to be set takes work, too.
     fn count(&self, wishes: usize) -> Result<(), Fault> {
         if wishes > MAX_PATHS {
             let text = format!("{wishes} parameters of one object; at most {MAX_PATHS} are taken");
             return Err(Fault::new(code::INVALID_ARGUMENTS, text));
         }
-        self.wished.set(self.wished.get().saturating_add(wishes));
+        self.wished.set(self.wished.get().saturating_add(wishes.max(1)));
         if self.wished.get() > MAX_WISHES {
             let text = format!("more than {MAX_WISHES} parameters are set by one request, all rows counted; ask for less at a time");
             return Err(Fault::new(code::RESOURCES_EXCEEDED, text));
@@ -128,6 +128,22 @@ fn refusal(fault: &Fault, blamed: Vec<(String, Fault)>) -> Refusal {
     Refusal { fault: fault.clone(), params: blamed.into_iter().map(param).collect() }
 }
 
+/// Refuses to change what another controller's subscription tells or profile reports: each does that with the rights of its own
+/// controller, which nobody else is to use. Who may do everything may do this too.
+fn is_ones_own(look: &Look<'_>, draft: &Settings, path: &str, editor: &Editor<'_>) -> Result<(), Fault> {
+    let owner = match path.strip_prefix(bulk_data::TABLE).and_then(|rest| rest.split('.').next()) {
+        Some(profile) => draft.value(&format!("{}{profile}.", bulk_data::TABLE), "Controller"),
+        None if path.starts_with(subscription::TABLE) => draft.value(path, "Recipient"),
+        None => "",
+    };
+    let own = owner.is_empty() || owner.trim_end_matches('.') == editor.by.trim_end_matches('.');
+    if own || editor.by.is_empty() || look.rights.is_full() {
+        return Ok(());
+    }
+    let text = format!("{path} belongs to {owner}: only it, or who may do everything, may change that");
+    Err(Fault::new(code::PERMISSION_DENIED, text))
+}
+
 /// The values of a row of a table as they are to be kept. A parameter that is not required and makes no sense is left as it was
 /// and listed.
 fn settle(
@@ -145,6 +161,11 @@ fn settle(
         if target.old.is_none() {
             make_keys(draft, def, target.path, &mut granted.values);
             fill_in(def, &mut granted.values);
+        }
+        if target.old.is_some_and(|old| *old == granted.values) {
+            // It is as it was, so there is nothing to check.
+            granted.faults.extend(left_out);
+            return Ok(granted);
         }
         let edit =
             Edit { at: target.path, by: editor.by, now: editor.now, fresh: target.old.is_none(), settings: draft, model: look.model };

@@ -10,7 +10,7 @@ use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::row::{self, Args};
 use line3_proto::usp::{ParamError, Response};
-use line3_proto::{Fault, Now};
+use line3_proto::{Fault, Mono, Now};
 use serde::{Deserialize, Serialize};
 
 use super::Agent;
@@ -119,12 +119,14 @@ type Edit<'a> = &'a dyn Fn(&mut Look<'_>, &mut Settings, &Editor<'_>) -> Result<
 
 impl Agent {
     /// Does an edit on a draft of the settings, which then counts as a whole, or not at all. `objects`: how many objects the request
-    /// has, if it may be done in part; then those that leave the box as nobody may leave it are refused one by one.
+    /// has, if it may be done in part; then those that leave the box as nobody may leave it are refused one by one. `sparing`: what is
+    /// written counts as wear of the editor's.
     pub(super) fn edit(
         &mut self,
         now: Now,
         by: &str,
         rights: &Rights,
+        sparing: bool,
         objects: Option<usize>,
         edit: Edit<'_>,
     ) -> Result<Response, Refusal> {
@@ -137,7 +139,8 @@ impl Agent {
             let objects = objects.ok_or(refusal)?;
             (response, draft) = self.edit_each(now, by, rights, objects, edit)?;
         }
-        self.keep(&draft).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
+        let worn_by = sparing.then_some((by, now.mono));
+        self.keep(&draft, worn_by).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
         let before = std::mem::replace(&mut self.settings, draft);
         self.settings_changed(now, &before);
         Ok(response)
@@ -185,13 +188,14 @@ impl Agent {
     }
 
     /// Writes what of these settings must outlive a restart, if that is not what is written already. 7005 if it is too much, 7003 if
-    /// it cannot be written; then what was kept before stays.
-    pub(super) fn keep(&mut self, settings: &Settings) -> Result<(), Fault> {
+    /// it cannot be written; then what was kept before stays. `worn_by`: whose wear of the flash that is, and when.
+    pub(super) fn keep(&mut self, settings: &Settings, worn_by: Option<(&str, Mono)>) -> Result<(), Fault> {
         let mut difference = Difference::of(settings, &self.kept.factory);
         difference.added.retain(|path, _| !self.trusted.is_of_guest(settings, path));
         if difference.same_instances(&self.kept.difference) {
             return Ok(());
         }
+        worn_by.map_or(Ok(()), |(by, now)| self.wear.count(by, now))?;
         let failed =
             |code: u32, error: String| Fault::new(code, format!("the settings cannot be written ({error}); what was kept before stays"));
         let bytes = serde_json::to_vec(&difference).map_err(|error| failed(code::INTERNAL, error.to_string()))?;
@@ -228,7 +232,9 @@ fn read(host: &dyn Host) -> (Difference, Option<String>) {
         Ok(difference) => format!("they are of version {}, not {VERSION}", difference.version),
         Err(error) => error.to_string(),
     };
-    let aside = match host.save(UNREAD, &bytes) {
+    // Once is enough: it lies there until the settings are written the next time, however often the agent starts.
+    let is_aside = host.load(UNREAD).is_ok_and(|aside| aside.as_ref() == Some(&bytes));
+    let aside = match if is_aside { Ok(()) } else { host.save(UNREAD, &bytes) } {
         Ok(()) => format!("they are kept as {UNREAD}"),
         Err(error) => format!("they could not be kept as {UNREAD}: {error}"),
     };

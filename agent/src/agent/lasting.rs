@@ -69,6 +69,9 @@ impl Agent {
             let text = format!("{} did not run: its arguments have more than {MAX_ARGS} bytes", order.path);
             return Err(Fault::new(code::INVALID_COMMAND_ARGUMENTS, text));
         }
+        if !self.rights_of(order.originator).is_full() {
+            self.wear.count(order.originator, now.mono)?;
+        }
         self.lasting.0.push(Entry {
             id: self.jobs.upcoming_id(),
             command: order.path.to_owned(),

@@ -192,13 +192,15 @@ impl Agent {
 
     /// The broker has given this client a name, which is its own from now on (R-MQTT.9).
     fn keep_client_id(&mut self, now: Now, assigned: Option<String>) {
-        let Some(id) = assigned.filter(|id| !id.is_empty()) else { return };
+        // Who had a name was given none (MQTT 5 3.2.2.3.7); a broker that gives one all the same does not wear out the flash.
+        let has_one = !self.settings.value(&self.facts.link.client, "ClientID").is_empty();
+        let Some(id) = assigned.filter(|id| !id.is_empty() && !has_one) else { return };
         if id.len() > MAX_CLIENT_ID {
             return self.log(format!("the broker assigned a client identifier of {} bytes; it is not kept", id.len()));
         }
         let before = self.settings.clone();
         self.settings.put(&self.facts.link.client, &[("ClientID", &id)]);
-        if let Err(fault) = self.keep(&self.settings.clone()) {
+        if let Err(fault) = self.keep(&self.settings.clone(), None) {
             self.log(format!("the client identifier that the broker assigned could not be kept: {}", fault.text));
         }
         self.settings_changed(now, &before);

@@ -1,11 +1,11 @@
 //! Notifications: who is told what happened, and what else a subscription does then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use line3_proto::backoff::Backoff;
 use line3_proto::endpoint::{Ask, Input as EndpointInput, Tag};
-use line3_proto::path::{Path, Target};
+use line3_proto::path::{Path, Segment, Target};
 use line3_proto::row::Args;
 use line3_proto::usp::{
     Event, Notification, Notify, NotifyCommandFailure, NotifyOperationResp, NotifyOutputArgs, ObjectCreation, ObjectDeletion,
@@ -192,21 +192,27 @@ impl Agent {
                 && is("NotifType", what.notif_type())
                 && controller.is_none_or(|row| is("Recipient", row.trim_end_matches('.')))
         };
-        let (mut named, mut unsure) = (BTreeSet::new(), Vec::new());
+        let template = path.template();
+        let (mut named, mut unsure) = (BTreeSet::new(), BTreeMap::<String, Vec<_>>::new());
         for (row, args) in self.settings.rows(TABLE).filter(|(_, args)| wanted(args)) {
             let references = references(args).unwrap_or_default();
             if references.iter().any(|reference| reference.covers(&path)) {
                 named.insert(row.to_owned());
-            } else if references.iter().any(|reference| !reference.is_concrete()) {
-                unsure.push((row.to_owned(), references));
+                continue;
+            }
+            let open: Vec<Path> = references.into_iter().filter(|reference| could_lead_to(reference, &template)).collect();
+            if !open.is_empty() {
+                let recipient = args.get("Recipient").cloned().unwrap_or_default();
+                unsure.entry(recipient).or_default().push((row.to_owned(), open));
             }
         }
-        // Where a search or a reference leads only values can tell.
-        for (row, references) in unsure {
-            let rights = self.rights_of(&format!("{}.", self.settings.value(&row, "Recipient")));
-            if self.look_as(now, &rights, |look| references.iter().any(|reference| leads_to(look, reference, &path))) {
-                named.insert(row);
-            }
+        // Where a search or a reference leads only values can tell: they are read once for each controller.
+        for (recipient, rows) in unsure {
+            let rights = self.rights_of(&format!("{recipient}."));
+            self.look_as(now, &rights, |look| {
+                let leads = |(_, references): &(String, Vec<Path>)| references.iter().any(|reference| leads_to(look, reference, &path));
+                named.extend(rows.into_iter().filter(leads).map(|(row, _)| row));
+            });
         }
         for row in named {
             self.fire(now, &row, what);
@@ -270,7 +276,7 @@ impl Agent {
         ended.iter().for_each(|path| self.settings.remove(path));
         self.subscriptions_changed(now, &before);
         // It is over, written down or not; what is left on the flash ends again in the next run.
-        if let Err(fault) = self.keep(&self.settings.clone()) {
+        if let Err(fault) = self.keep(&self.settings.clone(), None) {
             self.log(format!("a subscription ended and could not be taken off the flash: {}", fault.text));
         }
     }
@@ -279,6 +285,16 @@ impl Agent {
 /// What the questions for a subscription are called: its instance number.
 fn tag(row: &str) -> Tag {
     row.trim_end_matches('.').rsplit('.').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Whether a reference is one of which only values can tell whether it leads to an event or command of this template.
+fn could_lead_to(reference: &Path, template: &str) -> bool {
+    if reference.follows() {
+        return true;
+    }
+    let own = reference.template();
+    reference.segments.iter().any(|segment| matches!(segment, Segment::Search(_)))
+        && if reference.target == Target::Object { template.starts_with(&own) } else { template == own }
 }
 
 /// Whether a reference with a search in it, or that follows another, leads to this event or command just now.

@@ -186,7 +186,8 @@ impl Agent {
             backoff: Backoff {
                 m: row.seconds("ConnectRetryTime", 5).max(Duration::from_secs(1)),
                 k: row.number("ConnectRetryIntervalMultiplier", 2000),
-                cap: row.seconds("ConnectRetryMaxInterval", 300).max(Duration::from_secs(1)),
+                // A day at most, whatever was written: a box that waits longer is lost.
+                cap: row.seconds("ConnectRetryMaxInterval", 300).clamp(Duration::from_secs(1), Duration::from_secs(86_400)),
             },
             filters: filters(&self.settings, client),
             inbox: Some(self.settings.value(&format!("{mtp}MQTT."), "ResponseTopicConfigured"))

@@ -10,7 +10,7 @@ use line3_proto::usp::{
     SetRespParameterError, UpdateObject, UpdatedInstanceFailure, UpdatedInstanceResult, UpdatedObjectResult,
 };
 
-use super::{Denied, Editor, Granted, Target, Wish, grant, refusal, settle, told};
+use super::{Denied, Editor, Granted, Target, Wish, grant, is_ones_own, refusal, settle, told};
 use crate::agent::get::within_bounds;
 use crate::agent::look::{Look, Place, is_object};
 use crate::agent::model::Source;
@@ -143,7 +143,10 @@ fn update_one(
     let old = draft.instances.get(&place.path).cloned().unwrap_or_default();
     let target = Target { path: &place.path, template: place.template, fields: node.fields(), old: Some(&old) };
     let Granted { values, faults } = match node.source {
-        Source::Setting(def) => settle(look, draft, def, &target, wishes, editor)?,
+        Source::Setting(def) => {
+            is_ones_own(look, draft, &place.path, editor)?;
+            settle(look, draft, def, &target, wishes, editor)?
+        }
         _ => {
             let granted = grant(look, &target, wishes, &[])?;
             stays(look, place, &granted.values)?;

@@ -302,9 +302,24 @@ fn an_assigned_client_identifier_is_kept_for_good() {
     bench.agent = start(&bench.clock, &bench.flash);
     let did = bench.did();
     assert_eq!(configured(&did).client_id, "auto-9");
+    bench.set(CLIENT, "ClientID", "");
     let long = Some("x".repeat(MAX_CLIENT_ID + 1));
     bench.up(Session { assigned_client_id: long, ..Session::default() });
-    assert_eq!(bench.value(&format!("{CLIENT}ClientID")), "auto-9");
+    assert_eq!(bench.value(&format!("{CLIENT}ClientID")), "");
+}
+
+/// A broker that gives a new name at each connection, asked or not.
+#[test]
+fn a_client_identifier_that_nobody_asked_for_wears_out_no_flash() {
+    let mut bench = Bench::new();
+    bench.up(Session::default());
+    bench.set(CLIENT, "ClientID", "");
+    let before = bench.flash.saves();
+    for number in 1..=20 {
+        bench.up(Session { assigned_client_id: Some(format!("auto-{number}")), ..Session::default() });
+    }
+    assert_eq!(bench.flash.saves(), before + 1);
+    assert_eq!(bench.value(&format!("{CLIENT}ClientID")), "auto-1");
 }
 
 #[test]
