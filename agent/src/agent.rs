@@ -273,11 +273,7 @@ impl Agent {
 
     /// Answers what another endpoint asks.
     fn asked(&mut self, now: Now, from: &EndpointId, reply: Reply, request: Request, remaining: Option<Duration>) {
-        let is_it = |args: &Args| {
-            let is = |name: &str, value: &str| args.get(name).is_some_and(|kept| kept == value);
-            is("EndpointID", from.as_str()) && is("Enable", "true")
-        };
-        let originator = self.settings.rows(CONTROLLERS).find(|(_, args)| is_it(args)).map(|(path, _)| path.to_owned());
+        let originator = self.controller_row(from.as_str()).map(str::to_owned);
         let originator = originator.or_else(|| self.let_in(now, from));
         let known = originator.map(|originator| (self.rights_of(&originator), originator));
         let Some((rights, originator)) = known.filter(|(rights, _)| !rights.is_banned()) else {

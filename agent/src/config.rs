@@ -100,7 +100,10 @@ impl Default for Report {
             "Device.DeviceInfo.TemperatureStatus.TemperatureSensor.*.Value",
             "Device.Ethernet.Interface.*.Status",
             "Device.Ethernet.Interface.*.Stats.",
-            "Device.MQTT.Client.1.Stats.",
+            "Device.MQTT.Client.1.Stats.BrokerConnectionEstablished",
+            "Device.MQTT.Client.1.Stats.ConnectionErrors",
+            "Device.MQTT.Client.1.Stats.PublishErrors",
+            "Device.MQTT.Client.1.Stats.X_LINE3_Connections",
         ];
         Self { interval: 60, retained: 120, parameters: parameters.map(str::to_owned).to_vec() }
     }

@@ -69,8 +69,9 @@ impl Agent {
             let text = format!("{} did not run: its arguments have more than {MAX_ARGS} bytes", order.path);
             return Err(Fault::new(code::INVALID_COMMAND_ARGUMENTS, text));
         }
-        if !self.rights_of(order.originator).is_full() {
-            self.wear.count(order.originator, now.mono)?;
+        let by = self.controller_row(order.originator).unwrap_or(order.originator).to_owned();
+        if !self.rights_of(&by).is_full() {
+            self.wear.count(&by, now.mono)?;
         }
         self.lasting.0.push(Entry {
             id: self.jobs.upcoming_id(),

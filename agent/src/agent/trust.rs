@@ -52,6 +52,15 @@ impl Trusted {
 }
 
 impl Agent {
+    /// The row of the enabled controller with this endpoint id.
+    pub(super) fn controller_row(&self, id: &str) -> Option<&str> {
+        let is_it = |args: &Args| {
+            let is = |name: &str, value: &str| args.get(name).is_some_and(|kept| kept == value);
+            is("EndpointID", id) && is("Enable", "true")
+        };
+        self.settings.rows(CONTROLLERS).find(|(_, args)| is_it(args)).map(|(path, _)| path)
+    }
+
     /// The rights of the controller of this Controller row (`Device.LocalAgent.Controller.1.`); of a row that is not there: none.
     pub(super) fn rights_of(&self, controller: &str) -> Rights {
         self.trusted.rights.get(controller).cloned().unwrap_or_default()

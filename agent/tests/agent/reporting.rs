@@ -277,7 +277,7 @@ fn the_status_says_what_is_wrong() {
             5s > #9 GetResp Device.BulkData. Status=Disabled
             5s > #9 GetResp Device.BulkData.Profile.2. X_LINE3_Trouble=
             6s > #10 GetResp Device.BulkData. Enable=false EncodingTypes=JSON MaxNumberOfParameterReferences=-1 MaxNumberOfProfiles=4 MinReportingInterval=1 ParameterWildCardSupported=true ProfileNumberOfEntries=2 Protocols=MQTT,USPEventNotif Status=Disabled X_LINE3_MaxReportSize=32768
-            6s > #10 GetResp Device.BulkData.Profile.1. Alias=cpe-1 Controller=Device.LocalAgent.Controller.1 Enable=false EncodingType=JSON Name=health NumberOfRetainedFailedReports=10 ParameterNumberOfEntries=11 Protocol=MQTT ReportingInterval=10 TimeReference=0001-01-01T00:00:00Z X_LINE3_Trouble=
+            6s > #10 GetResp Device.BulkData.Profile.1. Alias=cpe-1 Controller=Device.LocalAgent.Controller.1 Enable=false EncodingType=JSON Name=health NumberOfRetainedFailedReports=10 ParameterNumberOfEntries=14 Protocol=MQTT ReportingInterval=10 TimeReference=0001-01-01T00:00:00Z X_LINE3_Trouble=
             6s > #10 GetResp Device.BulkData.Profile.2. Alias=cpe-2 Controller=Device.LocalAgent.Controller.1 Enable=true EncodingType=JSON Name= NumberOfRetainedFailedReports=0 ParameterNumberOfEntries=0 Protocol=MQTT ReportingInterval=86400 TimeReference=0001-01-01T00:00:00Z X_LINE3_Trouble=
             6s > #10 GetResp Device.BulkData.Profile.1.JSONEncoding. ReportFormat=NameValuePair ReportTimestamp=Unix-Epoch
             6s > #10 GetResp Device.BulkData.Profile.2.JSONEncoding. ReportFormat=ObjectHierarchy ReportTimestamp=Unix-Epoch
@@ -293,7 +293,10 @@ fn the_status_says_what_is_wrong() {
             6s > #10 GetResp Device.BulkData.Profile.1.Parameter.8. Exclude=false Name= Reference=Device.DeviceInfo.TemperatureStatus.TemperatureSensor.*.Value
             6s > #10 GetResp Device.BulkData.Profile.1.Parameter.9. Exclude=false Name= Reference=Device.Ethernet.Interface.*.Status
             6s > #10 GetResp Device.BulkData.Profile.1.Parameter.10. Exclude=false Name= Reference=Device.Ethernet.Interface.*.Stats.
-            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.11. Exclude=false Name= Reference=Device.MQTT.Client.1.Stats.
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.11. Exclude=false Name= Reference=Device.MQTT.Client.1.Stats.BrokerConnectionEstablished
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.12. Exclude=false Name= Reference=Device.MQTT.Client.1.Stats.ConnectionErrors
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.13. Exclude=false Name= Reference=Device.MQTT.Client.1.Stats.PublishErrors
+            6s > #10 GetResp Device.BulkData.Profile.1.Parameter.14. Exclude=false Name= Reference=Device.MQTT.Client.1.Stats.X_LINE3_Connections
         "#]],
     );
 }
