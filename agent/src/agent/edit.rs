@@ -35,6 +35,10 @@ pub(crate) struct Editor<'a> {
     pub(crate) by: &'a str,
     /// The time.
     pub(crate) now: Now,
+    /// The only object of the request that is done, by its place in it; `None`: all are.
+    pub(crate) only: Option<usize>,
+    /// Why that one is refused, whatever it says.
+    pub(crate) refused: Option<Refusal>,
     /// How many parameters were asked to be set so far.
     wished: Cell<usize>,
 }
@@ -42,7 +46,15 @@ pub(crate) struct Editor<'a> {
 impl<'a> Editor<'a> {
     /// The editor of one request.
     pub(crate) fn new(by: &'a str, now: Now) -> Self {
-        Self { by, now, wished: Cell::new(0) }
+        Self { by, now, only: None, refused: None, wished: Cell::new(0) }
+    }
+
+    /// Those of the objects of a request that are to be done.
+    fn objects<'o, T>(&self, objects: &'o [T]) -> &'o [T] {
+        match self.only {
+            Some(index) => objects.get(index..=index).unwrap_or_default(),
+            None => objects,
+        }
     }
 
     /// Counts the parameters that are to be set of one row; a row of which none is to be set takes work, too.
@@ -155,7 +167,8 @@ fn settle(
             granted.faults.extend(left_out);
             return Ok(granted);
         }
-        let edit = Edit { at: target.path, by: editor.by, now: editor.now, fresh: target.old.is_none(), settings: draft };
+        let edit =
+            Edit { at: target.path, by: editor.by, now: editor.now, fresh: target.old.is_none(), settings: draft, model: look.model };
         let complete = (def.complete)(&mut granted.values, &edit).and_then(|()| unique(def, draft, target.path, &granted.values));
         let Err((name, fault)) = complete else {
             granted.faults.extend(left_out);

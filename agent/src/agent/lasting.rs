@@ -8,8 +8,8 @@ use line3_proto::row::{self, Args};
 use line3_proto::{Fault, Now, Wall, catalogue};
 use serde::{Deserialize, Serialize};
 
-use super::Agent;
 use super::jobs::{JobId, Order};
+use super::{Agent, CONTROLLERS};
 use crate::commands::CommandDef;
 use crate::host::Host;
 
@@ -30,7 +30,7 @@ struct Entry {
     /// Its concrete path.
     command: String,
     command_key: String,
-    /// The path of the Controller row that asked.
+    /// The endpoint id of the controller that asked.
     originator: String,
     args: Args,
     /// When it began, by the box's clock.
@@ -69,8 +69,10 @@ impl Agent {
             let text = format!("{} did not run: its arguments have more than {MAX_ARGS} bytes", order.path);
             return Err(Fault::new(code::INVALID_COMMAND_ARGUMENTS, text));
         }
-        if !self.rights_of(order.originator).is_full() {
-            self.wear.count(order.originator, now.mono)?;
+        let is_its = |args: &Args| args.get("EndpointID").is_some_and(|id| id == order.originator);
+        let row = self.settings.rows(CONTROLLERS).find(|(_, args)| is_its(args)).map(|(path, _)| path.to_owned()).unwrap_or_default();
+        if !self.rights_of(&row).is_full() {
+            self.wear.count(&row, now.mono)?;
         }
         self.lasting.0.push(Entry {
             id: self.jobs.upcoming_id(),

@@ -74,8 +74,9 @@ impl Agent {
             let param_settings = vec![UpdateParamSetting { param: param.clone(), value, required: true }];
             let update_objs = vec![UpdateObject { obj_path: path.object().to_string(), param_settings }];
             let set = Set { allow_partial: false, update_objs };
-            let done = self
-                .edit(now, &controller, &rights, true, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)));
+            let done = self.edit(now, &controller, &rights, true, None, &|look, draft, editor| {
+                Ok(Response::SetResp(edit::set(look, draft, &set, editor)?))
+            });
             let failed = match done {
                 Ok(Response::SetResp(done)) => {
                     done.updated_obj_results.into_iter().find_map(|result| match result.oper_status?.oper_status? {

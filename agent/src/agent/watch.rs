@@ -192,13 +192,15 @@ impl Agent {
         }
     }
 
-    /// Whether the subscriptions that these settings begin can be watched for. The fault names the row.
-    pub(super) fn can_watch(&mut self, now: Now, settings: &Settings) -> Result<(), (String, Fault)> {
+    /// Whether the subscriptions that these settings begin can be watched for. The fault names the row. `looked`: how much those
+    /// watch that an earlier call has found to fit; it is added to.
+    pub(super) fn can_watch(&mut self, now: Now, settings: &Settings, looked: &mut BTreeMap<String, usize>) -> Result<(), (String, Fault)> {
         let wanted = Wanted::all(settings);
         let stays = |path: &String| wanted.iter().any(|wanted| wanted.path == *path);
         let mut all: usize = self.watch.seen.iter().filter(|(path, _)| stays(path)).map(|(_, seen)| seen.size()).sum();
+        all += looked.values().sum::<usize>();
         for wanted in &wanted {
-            if self.watch.seen.contains_key(&wanted.path) {
+            if self.watch.seen.contains_key(&wanted.path) || looked.contains_key(&wanted.path) {
                 continue;
             }
             let rights = self.rights_of(&wanted.recipient);
@@ -212,6 +214,7 @@ impl Agent {
                 );
                 return Err((wanted.path.clone(), Fault::new(code::RESOURCES_EXCEEDED, text)));
             }
+            looked.insert(wanted.path.clone(), seen.size());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! One case, and how it is run.
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -98,9 +98,9 @@ impl Case {
                     run(&mut eut);
                     eut.ends_well();
                 }));
-                if ended.is_err() {
-                    let said = PANIC.take();
-                    panic!("{said}\n-- the agent's log\n{}", eut.log());
+                if let Err(panic) = ended {
+                    PANIC.set(format!("{}\n-- the agent's log\n{}", PANIC.take(), eut.log()));
+                    resume_unwind(panic);
                 }
             }
         };

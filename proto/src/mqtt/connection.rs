@@ -3,8 +3,10 @@
 #![allow(clippy::disallowed_methods, reason = "the real link lives in real time")]
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rumqttc::{
@@ -22,8 +24,15 @@ use crate::link::{LinkEvent, QoS, Receipt, Session};
 /// The room in each request channel above what may be in flight: SUBSCRIBE, UNSUBSCRIBE, DISCONNECT. More waits here.
 const SPARE_REQUESTS: usize = 8;
 
-/// A poll of the event loop that owns it, so that it goes on where it was when [`next`](crate::Link::next) is cancelled.
-type Polling = Pin<Box<dyn Future<Output = (Box<EventLoop>, Result<Event, ConnectionError>)> + Send>>;
+/// What a poll of the event loop has given and nobody has taken yet.
+type Polled = Arc<Mutex<Option<Result<Event, ConnectionError>>>>;
+
+/// The event loop and the poll of it that is under way, so that it goes on where it was when [`next`](crate::Link::next) is
+/// cancelled. One future for the whole connection: one for each poll would be some KB to allocate and to copy, for every packet.
+struct Polling {
+    running: Pin<Box<dyn Future<Output = ()> + Send>>,
+    polled: Polled,
+}
 
 /// How long DISCONNECT may take to be written.
 pub(super) const GOODBYE: Duration = Duration::from_secs(1);
@@ -94,7 +103,7 @@ impl Connection {
         let now = Instant::now();
         Self {
             client,
-            polling: poll_once(Box::new(eventloop)),
+            polling: Polling::of(eventloop),
             session: Session { connection: number, ..Session::default() },
             leaving: None,
             acknowledged: false,
@@ -140,9 +149,7 @@ impl Connection {
 
     /// The next thing that rumqttc does. Cancel-safe: the poll under way is kept in `self`.
     pub(super) async fn poll(&mut self) -> Result<Event, ConnectionError> {
-        let (eventloop, result) = (&mut self.polling).await;
-        self.polling = poll_once(eventloop);
-        result
+        poll_fn(|context| self.polling.poll(context)).await
     }
 
     /// Asks for a change as soon as there is room for it.
@@ -407,14 +414,31 @@ impl Connection {
     }
 }
 
-/// One poll. The first packet of a connection is CONNACK; from then on the blank session store has done its work, and
-/// without one rumqttc need not copy all that is in flight at every step.
-fn poll_once(mut eventloop: Box<EventLoop>) -> Polling {
-    Box::pin(async move {
+impl Polling {
+    fn of(eventloop: EventLoop) -> Self {
+        let polled = Polled::default();
+        Self { running: Box::pin(poll_on(eventloop, Arc::clone(&polled))), polled }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Event, ConnectionError>> {
+        // It never ends; what it has done is in `polled`.
+        let _ = self.running.as_mut().poll(context);
+        let result = self.polled.lock().unwrap_or_else(PoisonError::into_inner).take();
+        result.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// Polls on and on, and stands still after each result until that is taken. The first packet of a connection is CONNACK; from then
+/// on the blank session store has done its work, and without one rumqttc need not copy all that is in flight at every step.
+async fn poll_on(mut eventloop: EventLoop, polled: Polled) {
+    loop {
         let result = eventloop.poll().await;
         if let Ok(Event::Incoming(Packet::ConnAck(_))) = &result {
             eventloop.options.clear_session_store();
         }
-        (eventloop, result)
-    })
+        *polled.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        // Whoever polls takes it at once, and so polls again only for the next.
+        let mut stood_still = false;
+        poll_fn(|_| if std::mem::replace(&mut stood_still, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
 }

@@ -23,8 +23,9 @@ use crate::settings::{SettingDef, Settings};
 pub(crate) fn add(look: &mut Look<'_>, draft: &mut Settings, request: &Add, editor: &Editor<'_>) -> Result<AddResp, Refusal> {
     within_bounds(request.create_objs.len())?;
     let mut results = Vec::new();
-    for object in &request.create_objs {
+    for object in editor.objects(&request.create_objs) {
         let made: Vec<(String, Result<AddRespOperationSuccess, Denied>)> = match tables(look, &object.obj_path) {
+            _ if let Some(refused) = &editor.refused => vec![(object.obj_path.clone(), Err(refused.fault.clone().into()))],
             Ok(tables) => tables
                 .into_iter()
                 .map(|(table, def)| {

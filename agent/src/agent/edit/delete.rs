@@ -20,8 +20,12 @@ use crate::settings::{SettingDef, Settings};
 pub(crate) fn delete(look: &mut Look<'_>, draft: &mut Settings, request: &Delete, editor: &Editor<'_>) -> Result<DeleteResp, Refusal> {
     within_bounds(request.obj_paths.len())?;
     let mut results = Vec::new();
-    for path in &request.obj_paths {
-        let oper_status = match rows(look, path) {
+    for path in editor.objects(&request.obj_paths) {
+        let rows = match &editor.refused {
+            Some(refused) => Err(refused.fault.clone()),
+            None => rows(look, path),
+        };
+        let oper_status = match rows {
             Ok(rows) => delete_rows(look, draft, rows, request.allow_partial, editor)?,
             Err(fault) if request.allow_partial => {
                 DeleteRespOperStatus::OperFailure(DeleteRespOperationFailure { err_code: fault.code, err_msg: fault.text })
