@@ -19,14 +19,14 @@ use crate::objects::{OBJECTS, ObjectDef, device_info};
 use crate::settings::{SETTINGS, Settings};
 use crate::view::{CpuMeter, Facts, LinkState, RebootMode, View};
 use boot::Leaving;
+use endings::Endings;
 use jobs::Jobs;
 use journal::Journal;
 use keep::Kept;
 use lasting::Lasting;
-use link::Held;
+use link::{Held, Parted};
 use look::Look;
-use model::Model;
-use notify::{Endings, Recipient};
+use notify::Recipient;
 use numbers::Numbers;
 use onboard::OnBoarding;
 use periodic::Periodic;
@@ -36,9 +36,11 @@ use trigger::Triggers;
 use trust::Trusted;
 use watch::Watch;
 use way::Way;
+use wear::Wear;
 
 mod boot;
 mod edit;
+mod endings;
 mod get;
 mod jobs;
 mod journal;
@@ -59,10 +61,14 @@ mod trigger;
 mod trust;
 mod watch;
 mod way;
+mod wear;
 
 pub use jobs::{Job, JobId};
-pub(crate) use model::ABSENT;
+pub(crate) use model::{ABSENT, Model};
 pub(crate) use reports::MAX_BYTES as MAX_REPORT;
+
+/// The longest line for the log, in characters: it may quote what others sent. The rest is cut off.
+const MAX_LOG: usize = 500;
 
 /// The table of controllers.
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
@@ -123,8 +129,10 @@ pub struct Agent {
     lasting: Lasting,
     last_token: Token,
     held: Held,
+    parted: Parted,
     trusted: Trusted,
     way: Way,
+    wear: Wear,
     leaving: Option<Leaving>,
     out: VecDeque<Output>,
 }
@@ -177,8 +185,10 @@ impl Agent {
             lasting: Lasting::default(),
             last_token: 0,
             held: Held::default(),
+            parted: Parted::default(),
             trusted: Trusted::default(),
             way: Way::new(!config.broker.ca.as_os_str().is_empty()),
+            wear: Wear::default(),
             leaving: None,
             out,
         };
@@ -253,7 +263,12 @@ impl Agent {
     }
 
     fn log(&mut self, text: impl Into<String>) {
-        self.out.push_back(Output::Log(text.into()));
+        let mut text = text.into();
+        if let Some((end, _)) = text.char_indices().nth(MAX_LOG) {
+            text.truncate(end);
+            text.push('…');
+        }
+        self.out.push_back(Output::Log(text));
     }
 
     /// Answers what another endpoint asks.
@@ -269,8 +284,9 @@ impl Agent {
             let fault = Fault::new(code::PERMISSION_DENIED, format!("{from} is no controller of this box"));
             return self.endpoint.handle(now, EndpointInput::Answer(reply, Err(fault.into())));
         };
+        let sparing = !rights.is_full();
         let answer = match request {
-            Request::Operate(operate) => return self.operate(now, from, (&originator, &rights), operate, reply, remaining),
+            Request::Operate(operate) => return self.operate(now, from, &rights, operate, reply, remaining),
             Request::Get(get) => self.look_as(now, &rights, |look| get::get(look, &get)).map(Response::GetResp).map_err(Refusal::from),
             Request::GetInstances(get) => {
                 self.look_as(now, &rights, |look| get::get_instances(look, &get)).map(Response::GetInstancesResp).map_err(Refusal::from)
@@ -284,14 +300,23 @@ impl Agent {
                 Ok(Response::GetSupportedProtocolResp(GetSupportedProtocolResp { agent_supported_protocol_versions: versions }))
             }
             Request::Add(add) => {
-                self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::AddResp(edit::add(look, draft, &add, editor)?)))
+                self.edit(now, &originator, &rights, sparing, add.allow_partial.then_some(add.create_objs.len()), &|look, draft, editor| {
+                    Ok(Response::AddResp(edit::add(look, draft, &add, editor)?))
+                })
             }
             Request::Set(set) => {
-                self.edit(now, &originator, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)))
+                self.edit(now, &originator, &rights, sparing, set.allow_partial.then_some(set.update_objs.len()), &|look, draft, editor| {
+                    Ok(Response::SetResp(edit::set(look, draft, &set, editor)?))
+                })
             }
-            Request::Delete(delete) => self.edit(now, &originator, &rights, |look, draft, editor| {
-                Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?))
-            }),
+            Request::Delete(delete) => self.edit(
+                now,
+                &originator,
+                &rights,
+                sparing,
+                delete.allow_partial.then_some(delete.obj_paths.len()),
+                &|look, draft, editor| Ok(Response::DeleteResp(edit::delete(look, draft, &delete, editor)?)),
+            ),
             Request::Notify(_) | Request::Register(_) | Request::Deregister(_) => {
                 Err(Fault::new(code::NOT_SUPPORTED, "an agent does not take this kind of message").into())
             }
@@ -303,13 +328,20 @@ impl Agent {
     fn pump(&mut self, now: Now) {
         while let Some(output) = self.endpoint.poll() {
             match output {
-                EndpointOutput::Publish(publication) => self.publish(now, publication),
-                EndpointOutput::Unaddressed { to, publication } => self.publish_to(now, &to, publication),
+                EndpointOutput::Publish(publication) => {
+                    self.greet_parted(now);
+                    self.publish(now, publication);
+                }
+                EndpointOutput::Unaddressed { to, publication } => {
+                    self.greet_parted(now);
+                    self.publish_to(now, &to, publication);
+                }
                 EndpointOutput::Asked { from, reply, request, remaining } => self.asked(now, &from, reply, request, remaining),
                 EndpointOutput::Ignored { topic, why } => self.log(format!("ignored on {topic}: {why}")),
                 EndpointOutput::Unanswered { to, .. } => self.log(format!("{to} did not answer a notification in time; it was dropped")),
                 EndpointOutput::Answered { tag, answer, .. } => self.notification_answered(now, tag, &answer),
-                EndpointOutput::Connected { .. } | EndpointOutput::Disconnected { .. } => {}
+                EndpointOutput::Disconnected { from, .. } => self.parted_from(from),
+                EndpointOutput::Connected { .. } => {}
             }
         }
         // The answer that precedes a restart is the last that was published.

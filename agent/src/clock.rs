@@ -1,9 +1,12 @@
 //! The only file that reads time on the box.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use line3_proto::{Mono, Now, Wall};
 use tokio::time::Instant;
+
+/// A moment that never comes.
+const FAR: Duration = Duration::from_secs(1 << 30);
 
 /// The clocks, counted from when this was made.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +33,23 @@ impl Clock {
         Now { mono: Mono(self.start.elapsed()), wall: Wall(wall) }
     }
 
-    /// The moment of `mono` for tokio's timers.
+    /// The moment of `mono` for tokio's timers; one that is too far away for them is some 30 years ahead.
     #[must_use]
     pub fn instant(&self, mono: Mono) -> Instant {
-        self.start + mono.0
+        self.start.checked_add(mono.0).unwrap_or(self.start + FAR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_deadline_is_too_far_away() {
+        let clock = Clock::start();
+        assert_eq!(clock.instant(Mono(Duration::from_secs(5))), clock.start + Duration::from_secs(5));
+        for far in [Duration::from_secs(u32::MAX.into()), Duration::MAX] {
+            assert!(clock.instant(Mono(far)) > clock.start + Duration::from_secs(1 << 29));
+        }
     }
 }

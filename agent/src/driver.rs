@@ -70,6 +70,7 @@ pub async fn run<L: Link>(agent: &mut Agent, mut link: L, clock: &Clock, stop: i
             (id, result) = running.next() => Input::Done(id, result),
             () = async { match deadline { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => Input::Tick,
         };
+        agent.note_traffic(link.traffic());
         agent.handle(clock.now(), input);
     };
     let reason = if exit == Exit::Stopped { "the agent was stopped" } else { "the box restarts" };

@@ -142,11 +142,13 @@ mod tests {
             Device.LocalAgent.Request.{i}.                              0 of 0 values, no row
             Device.MQTT.                                                1 of 1 values
             Device.MQTT.Capabilities.                                   3 of 3 values
-            Device.MQTT.Client.{i}.Stats.                               4 of 5 values
-              BrokerConnectionEstablished: the agent has not connected yet
+            Device.MQTT.Client.{i}.Stats.                               9 of 12 values
+              BrokerConnectionEstablished: the agent is not connected
+              LastPublishMessageSent: nothing was sent yet
+              LastPublishMessageReceived: nothing has come yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the clock (systemd-timesyncd would)
-            26 objects, 1 of them unknown to this box; 98 values
+            26 objects, 1 of them unknown to this box; 103 values
         "#]]
         .assert_eq(&render(&findings, 100));
     }
@@ -224,13 +226,14 @@ mod tests {
             Device.LocalAgent.Request.{i}.                              0 of 0 values, no row
             Device.MQTT.                                                1 of 1 values
             Device.MQTT.Capabilities.                                   3 of 3 values
-            Device.MQTT.Client.{i}.Stats.                               4 of 5 values
-              BrokerConnectionEstablished: the agent has not connected
-                  yet
+            Device.MQTT.Client.{i}.Stats.                               9 of 12 values
+              BrokerConnectionEstablished: the agent is not connected
+              LastPublishMessageSent: nothing was sent yet
+              LastPublishMessageReceived: nothing has come yet
             Device.Time.                                                1 of 2 values
               Status: no time service says in a file whether it set the
                   clock (systemd-timesyncd would)
-            26 objects, 9 of them unknown to this box; 37 values
+            26 objects, 9 of them unknown to this box; 42 values
         "#]]
         .assert_eq(&text);
     }

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 
 use line3_proto::fault::code;
+use line3_proto::path::{Op, Path, Segment, Target};
 use line3_proto::row::{Args, Field, Row};
 use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, Now};
 
+use crate::agent::Model;
 use crate::view::View;
 
 pub(crate) mod bulk_data;
@@ -60,6 +62,8 @@ pub struct Edit<'a> {
     pub fresh: bool,
     /// All settings as this request has left them so far; a row that is being added is not among them yet.
     pub settings: &'a Settings,
+    /// The supported data model.
+    pub(crate) model: &'a Model,
 }
 
 impl Edit<'_> {
@@ -74,23 +78,56 @@ impl Edit<'_> {
         Ok(())
     }
 
-    /// Refuses a reference that leads nowhere: it must be empty or name a row of one of this table.
-    pub(crate) fn refers(&self, values: &Args, name: &'static str, table: &str) -> Result<(), Blame> {
+    /// Refuses a reference that leads nowhere: it must be empty or name a row of one of this table. One that names its row by a
+    /// unique key (R-ARC.11) is kept as its number.
+    pub(crate) fn refers(&self, values: &mut Args, name: &'static str, table: &str) -> Result<(), Blame> {
+        let Some(value) = values.get_mut(name) else { return Ok(()) };
         // What it refers to may have gone since it was written; that is no reason to refuse other values.
-        if !self.fresh && values.get(name).is_none_or(|value| value == self.settings.value(self.at, name)) {
+        if !self.fresh && value == self.settings.value(self.at, name) {
             return Ok(());
         }
-        let list = Vec::<String>::read(values.get(name).map_or("", String::as_str)).unwrap_or_default();
-        let there = |path: &String| {
-            let path = format!("{}.", path.trim_end_matches('.'));
-            is_row_of(&path, table) && self.settings.instances.contains_key(&path)
-        };
-        match list.iter().find(|path| !there(path)) {
-            Some(path) => {
-                Err((name, Fault::new(code::INVALID_VALUE, format!("{path} is no row of {table}; {name} takes one that is there"))))
-            }
-            None => Ok(()),
+        let (mut rows, mut by_key) = (Vec::new(), false);
+        for path in Vec::<String>::read(value).unwrap_or_default() {
+            let Some(row) = self.row(&path, table) else {
+                let text = format!("{path} is no row of {table}; {name} takes one that is there");
+                return Err((name, Fault::new(code::INVALID_VALUE, text)));
+            };
+            by_key |= path.trim_end_matches('.') != row;
+            rows.push(row);
         }
+        if by_key {
+            *value = rows.join(",");
+        }
+        Ok(())
+    }
+
+    /// The row of a table that a reference names by its number or by a unique key, without its last dot.
+    fn row(&self, reference: &str, table: &str) -> Option<String> {
+        let path = Path::parse_reference(reference).ok()?;
+        let (last, above) = path.segments.split_last()?;
+        if (Path { segments: above.to_vec(), target: Target::Object }).to_string() != table {
+            return None;
+        }
+        let template = path.template();
+        let is_it = |at: &str, args: &Args| match last {
+            Segment::Instance(number) => at.strip_prefix(table) == Some(&format!("{number}.")),
+            Segment::Search(conditions) => conditions.iter().all(|condition| {
+                let [Segment::Name(key)] = condition.left.as_slice() else { return false };
+                // Only of unique keys: what may not be read is not to be guessed by trying.
+                let is_key =
+                    self.model.nodes.get(template.as_str()).is_some_and(|node| node.keys().iter().any(|set| set.contains(&key.as_str())));
+                let field = self.model.field(&template, key);
+                is_key
+                    && condition.op == Op::Equal
+                    && field.is_some_and(|field| {
+                        condition.holds(args.get(key).map_or("", String::as_str), field.ty, field.list).unwrap_or(false)
+                    })
+            }),
+            _ => false,
+        };
+        let mut rows = self.settings.rows(table).filter(|(at, args)| is_it(at, args));
+        let (row, _) = rows.next()?;
+        rows.next().is_none().then(|| row.trim_end_matches('.').to_owned())
     }
 }
 
@@ -241,6 +278,23 @@ impl Settings {
     pub fn put(&mut self, path: &str, values: &[(&str, &str)]) {
         let args = self.instances.entry(path.to_owned()).or_default();
         args.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    }
+
+    /// The row at this path is gone: takes it out of a list of references in each of these instances (TR-106, strong references).
+    fn unrefer(&mut self, name: &str, row: &str, instances: &[String]) {
+        let row = row.trim_end_matches('.');
+        for path in instances {
+            let Some(values) = self.instances.get_mut(path).and_then(|args| args.get_mut(name)) else { continue };
+            let kept: Vec<&str> = values.split(',').filter(|path| path.trim().trim_end_matches('.') != row).collect();
+            *values = kept.join(",");
+        }
+    }
+
+    /// The paths of the rows of a table in which a reference names this row.
+    fn referring(&self, table: &str, name: &str, row: &str) -> Vec<String> {
+        let row = row.trim_end_matches('.');
+        let refers = |args: &Args| args.get(name).is_some_and(|to| to.trim_end_matches('.') == row);
+        self.rows(table).filter(|(_, args)| refers(args)).map(|(path, _)| path.to_owned()).collect()
     }
 
     /// Removes an instance and all below it. Its number is never used again, so neither are those of the tables in it.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use line3_proto::link::ClientSettings;
+use line3_proto::link::Traffic;
 use line3_proto::value::{Absent, Known};
 use line3_proto::{EndpointId, Mono, Now};
 
@@ -104,11 +106,40 @@ pub struct LinkState {
     pub sent: u64,
     /// Publications that came from the broker.
     pub received: u64,
+    /// MQTT packets of every kind.
+    pub traffic: Traffic,
+    /// When the last publication was handed to the broker.
+    pub last_sent: Option<Mono>,
+    /// When the last publication came from the broker.
+    pub last_received: Option<Mono>,
+    /// SUBSCRIBE packets.
+    pub subscribes: u64,
+    /// UNSUBSCRIBE packets.
+    pub unsubscribes: u64,
+    /// Publications that the broker did not take.
+    pub refused: u64,
     /// Failed tries to connect, and lost connections.
     pub errors: u64,
 }
 
 impl LinkState {
+    /// A publication was handed to the broker.
+    pub fn has_sent(&mut self, now: Mono) {
+        (self.sent, self.last_sent) = (self.sent.saturating_add(1), Some(now));
+    }
+
+    /// The client has other settings: with another broker it counts anew (TR-181); new filters are asked for in one SUBSCRIBE.
+    pub fn count_change(&mut self, old: &ClientSettings, new: &ClientSettings) {
+        if old.broker != new.broker {
+            (self.sent, self.received, self.subscribes, self.unsubscribes, self.refused, self.errors) = (0, 0, 0, 0, 0, 0);
+            (self.last_sent, self.last_received) = (None, None);
+        }
+        let inbox = self.response_information.is_empty() && new.inbox.is_some() && new.inbox != old.inbox;
+        if self.up && (inbox || new.filters.iter().any(|filter| !old.filters.contains(filter))) {
+            self.subscribes = self.subscribes.saturating_add(1);
+        }
+    }
+
     /// The state of a subscription to `topic` that is wanted or not (`enable`), as `Device.MQTT.Client.{i}.Subscription.{i}.Status`
     /// has it. `client` is the concrete path of its Client row.
     #[must_use]
@@ -128,7 +159,7 @@ impl LinkState {
 pub struct Request {
     /// The instance number.
     pub instance: u32,
-    /// Path of the controller's row that asked.
+    /// The endpoint id of the controller that asked.
     pub originator: String,
     /// The command's path.
     pub command: String,

@@ -27,7 +27,7 @@ pub const CONTROLLER: &str = "self::line3";
 /// What an agent may do without time passing. More is a loop without end.
 const MAX_STEPS_AT_ONCE: u32 = 5000;
 
-/// The most bytes that one input may make the box say.
+/// The most bytes that the box may say to one request of [`Rig::ask`], or to all records of a fresh one.
 const MAX_SAID: usize = 64 * MAX_RECORD;
 
 /// The box.
@@ -88,7 +88,7 @@ impl Rig {
     /// The controller asks; the answer, if the box gave one at once.
     pub fn ask(&mut self, request: Request) -> Option<Result<Response, u32>> {
         self.asked += 1;
-        self.answers.clear();
+        (self.said, self.answers) = (0, Vec::new());
         let msg = Msg::request(self.asked.to_string(), request);
         let from = EndpointId::parse(CONTROLLER).expect("an id");
         self.receive(record::seal(&from, &self.me, &msg));
@@ -170,7 +170,7 @@ impl Rig {
             Output::Publish(token, publication) => {
                 assert!(publication.payload.len() <= MAX_RECORD, "a record of {} bytes", publication.payload.len());
                 self.said += publication.payload.len();
-                assert!(self.said <= MAX_SAID, "one input made the box say {} bytes", self.said);
+                assert!(self.said <= MAX_SAID, "it said {} bytes", self.said);
                 if publication.topic.starts_with("usp/")
                     && let Some(to) = publication.topic.split('/').nth(2).and_then(|id| EndpointId::parse(id).ok())
                     && let Ok(opened) = record::open(&publication.payload, &to)

@@ -195,7 +195,12 @@ impl Endpoint {
                 self.out.push_back(ignored(fault.to_string()));
                 let mut publication = self.publication(response_topic.as_deref().unwrap_or(""), &to, record);
                 publication.expiry = Some(ANSWER_EXPIRY);
-                return self.out.push_back(addressed(to, publication));
+                self.out.push_back(addressed(to.clone(), publication));
+                // To a session the answer was a disconnect record.
+                if fault.code == code::SESSION_NOT_ALLOWED && matches!(self.side, Side::Agent) {
+                    self.out.push_back(Output::Disconnected { from: to, connection: None, reason: fault.text });
+                }
+                return;
             }
         };
         // A broker's ACL keeps boxes to their own topics; this holds even where the ACL does not.

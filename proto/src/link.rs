@@ -171,6 +171,15 @@ pub enum LinkError {
     },
 }
 
+/// The MQTT packets of every kind that went either way since the link was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Those that were sent; a CONNECT that the broker does not answer is none of them.
+    pub sent: u64,
+    /// Those that came.
+    pub received: u64,
+}
+
 /// The door to the broker: bytes in, bytes out, reconnecting by itself.
 pub trait Link {
     /// Takes a publication into the bounded outbox, connected or not; its fate comes as [`LinkEvent::Sent`], [`LinkEvent::Unheard`] or
@@ -198,6 +207,9 @@ pub trait Link {
 
     /// Ends a subscription, now and for every reconnect.
     fn unsubscribe(&mut self, filter: &str);
+
+    /// What has gone over the line so far.
+    fn traffic(&self) -> Traffic;
 
     /// The next thing that happens. Cancel-safe.
     fn next(&mut self) -> impl Future<Output = LinkEvent>;

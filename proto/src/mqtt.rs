@@ -50,7 +50,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 pub use config::MqttConfig;
 pub use tls::{TlsError, TlsFile, client_tls};
 
-use crate::link::{ClientSettings, Link, LinkError, LinkEvent, Publication, QoS, Receipt, Token};
+use crate::link::{ClientSettings, Link, LinkError, LinkEvent, Publication, QoS, Receipt, Token, Traffic};
 use crate::rng::Rng;
 use connection::{Connection, GOODBYE};
 use options::packet_size;
@@ -102,6 +102,7 @@ pub struct MqttLink {
     /// What the driver has not fetched. Bounded: filled by one event of rumqttc or one look at the outbox at a time.
     ready: VecDeque<Ready>,
     in_a_row: u32,
+    traffic: Traffic,
 }
 
 impl MqttLink {
@@ -121,6 +122,7 @@ impl MqttLink {
             reconnect_by: None,
             ready: VecDeque::new(),
             in_a_row: 0,
+            traffic: Traffic::default(),
             tls: config.tls.clone(),
             lacks_tls: false,
             config,
@@ -186,6 +188,7 @@ impl MqttLink {
     fn handle(&mut self, event: rumqttc::Event) {
         let Some(connection) = &mut self.connection else { return };
         let was_acknowledged = connection.is_acknowledged();
+        count(&mut self.traffic, &event);
         if let Err(fault) = connection.handle(event, &mut self.outbox, &mut self.ready) {
             return self.lost(format!("broker {} {fault}", self.broker()), false);
         }
@@ -261,6 +264,21 @@ impl MqttLink {
     }
 }
 
+/// Counts a packet.
+fn count(traffic: &mut Traffic, event: &rumqttc::Event) {
+    use rumqttc::{Event, Outgoing, Packet};
+    match event {
+        // What rumqttc waits for, and what it makes of AUTH, is no packet.
+        Event::Outgoing(Outgoing::AwaitAck(_)) | Event::Auth(_) => {}
+        Event::Outgoing(_) => traffic.sent += 1,
+        Event::Incoming(packet) => {
+            traffic.received += 1;
+            // rumqttc does not tell of the CONNECT that this answers.
+            traffic.sent += u64::from(matches!(packet, Packet::ConnAck(_)));
+        }
+    }
+}
+
 impl Link for MqttLink {
     fn publish(&mut self, token: Token, publication: Publication) -> Result<(), LinkError> {
         let Some(entry) = self.entry(token, publication)? else { return Ok(()) };
@@ -324,6 +342,10 @@ impl Link for MqttLink {
     fn unsubscribe(&mut self, filter: &str) {
         self.subscriptions.remove(filter);
         self.subscriptions_changed();
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     async fn next(&mut self) -> LinkEvent {

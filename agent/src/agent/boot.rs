@@ -113,21 +113,23 @@ impl Agent {
         let names = enabled.filter_map(|(_, args)| Path::parse(args.get("ParameterName")?).ok());
         let names: Vec<Path> = names.filter(|path| matches!(path.target, Target::Parameter(_) | Target::Object)).collect();
         let rights = self.rights_of(controller);
-        let found = self.look_as(now, &rights, |look| names.iter().filter_map(|path| get::values(look, path, 0).ok()).collect::<Vec<_>>());
         let (mut map, mut bytes, mut left_out) = (Map::new(), 0, 0);
-        for object in found.into_iter().flatten() {
-            for (name, value) in object.result_params {
-                let path = format!("{}{name}", object.resolved_path);
-                // Quotes, colon and comma: six.
-                let size = path.len() + value.len() + 6;
-                if bytes + size > MAX_MAP {
-                    left_out += 1;
-                    continue;
+        self.look_as(now, &rights, |look| {
+            // One name after the other: not all that they name is in memory at once.
+            for object in names.iter().filter_map(|path| get::values(look, path, 0).ok()).flatten() {
+                for (name, value) in object.result_params {
+                    let path = format!("{}{name}", object.resolved_path);
+                    // Quotes, colon and comma: six.
+                    let size = path.len() + value.len() + 6;
+                    if bytes + size > MAX_MAP {
+                        left_out += 1;
+                        continue;
+                    }
+                    bytes += size;
+                    map.insert(path, Json::String(value));
                 }
-                bytes += size;
-                map.insert(path, Json::String(value));
             }
-        }
+        });
         if left_out > 0 {
             self.log(format!("{table} names more than Boot! takes, {MAX_MAP} bytes; {left_out} values are left out"));
         }

@@ -12,7 +12,7 @@ use line3_proto::{Fault, Now};
 use super::get::MAX_PATHS;
 use super::look::Look;
 use super::rights::{Kind, Right};
-use crate::settings::{Blame, Edit, MADE_UP, SettingDef, Settings};
+use crate::settings::{Blame, Edit, MADE_UP, SettingDef, Settings, bulk_data, subscription};
 
 pub(crate) use add::add;
 pub(crate) use delete::delete;
@@ -35,6 +35,10 @@ pub(crate) struct Editor<'a> {
     pub(crate) by: &'a str,
     /// The time.
     pub(crate) now: Now,
+    /// The only object of the request that is done, by its place in it; `None`: all are.
+    pub(crate) only: Option<usize>,
+    /// Why that one is refused, whatever it says.
+    pub(crate) refused: Option<Refusal>,
     /// How many parameters were asked to be set so far.
     wished: Cell<usize>,
 }
@@ -42,16 +46,24 @@ pub(crate) struct Editor<'a> {
 impl<'a> Editor<'a> {
     /// The editor of one request.
     pub(crate) fn new(by: &'a str, now: Now) -> Self {
-        Self { by, now, wished: Cell::new(0) }
+        Self { by, now, only: None, refused: None, wished: Cell::new(0) }
     }
 
-    /// Counts the parameters that are to be set of one row.
+    /// Those of the objects of a request that are to be done.
+    fn objects<'o, T>(&self, objects: &'o [T]) -> &'o [T] {
+        match self.only {
+            Some(index) => objects.get(index..=index).unwrap_or_default(),
+            None => objects,
+        }
+    }
+
+    /// Counts the parameters that are to be set of one row; a row of which none is to be set takes work, too.
     fn count(&self, wishes: usize) -> Result<(), Fault> {
         if wishes > MAX_PATHS {
             let text = format!("{wishes} parameters of one object; at most {MAX_PATHS} are taken");
             return Err(Fault::new(code::INVALID_ARGUMENTS, text));
         }
-        self.wished.set(self.wished.get().saturating_add(wishes));
+        self.wished.set(self.wished.get().saturating_add(wishes.max(1)));
         if self.wished.get() > MAX_WISHES {
             let text = format!("more than {MAX_WISHES} parameters are set by one request, all rows counted; ask for less at a time");
             return Err(Fault::new(code::RESOURCES_EXCEEDED, text));
@@ -116,6 +128,22 @@ fn refusal(fault: &Fault, blamed: Vec<(String, Fault)>) -> Refusal {
     Refusal { fault: fault.clone(), params: blamed.into_iter().map(param).collect() }
 }
 
+/// Refuses to change what another controller's subscription tells or profile reports: each does that with the rights of its own
+/// controller, which nobody else is to use. Who may do everything may do this too.
+fn is_ones_own(look: &Look<'_>, draft: &Settings, path: &str, editor: &Editor<'_>) -> Result<(), Fault> {
+    let owner = match path.strip_prefix(bulk_data::TABLE).and_then(|rest| rest.split('.').next()) {
+        Some(profile) => draft.value(&format!("{}{profile}.", bulk_data::TABLE), "Controller"),
+        None if path.starts_with(subscription::TABLE) => draft.value(path, "Recipient"),
+        None => "",
+    };
+    let own = owner.is_empty() || owner.trim_end_matches('.') == editor.by.trim_end_matches('.');
+    if own || editor.by.is_empty() || look.rights.is_full() {
+        return Ok(());
+    }
+    let text = format!("{path} belongs to {owner}: only it, or who may do everything, may change that");
+    Err(Fault::new(code::PERMISSION_DENIED, text))
+}
+
 /// The values of a row of a table as they are to be kept. A parameter that is not required and makes no sense is left as it was
 /// and listed.
 fn settle(
@@ -134,7 +162,13 @@ fn settle(
             make_keys(draft, def, target.path, &mut granted.values);
             fill_in(def, &mut granted.values);
         }
-        let edit = Edit { at: target.path, by: editor.by, now: editor.now, fresh: target.old.is_none(), settings: draft };
+        if target.old.is_some_and(|old| *old == granted.values) {
+            // It is as it was, so there is nothing to check.
+            granted.faults.extend(left_out);
+            return Ok(granted);
+        }
+        let edit =
+            Edit { at: target.path, by: editor.by, now: editor.now, fresh: target.old.is_none(), settings: draft, model: look.model };
         let complete = (def.complete)(&mut granted.values, &edit).and_then(|()| unique(def, draft, target.path, &granted.values));
         let Err((name, fault)) = complete else {
             granted.faults.extend(left_out);

@@ -66,7 +66,7 @@ pub(super) struct Order<'a> {
     /// The command's concrete path.
     pub(super) path: &'a str,
     pub(super) command_key: &'a str,
-    /// The path of the row of the controller that asks.
+    /// The endpoint id of the controller that asks.
     pub(super) originator: &'a str,
     pub(super) call: Option<CallKey>,
     /// Which answer its result is to stand in, and where.
@@ -157,7 +157,7 @@ impl Agent {
         if def.asynchronous {
             self.facts.requests.push(Request {
                 instance: id,
-                originator: order.originator.trim_end_matches('.').to_owned(),
+                originator: order.originator.to_owned(),
                 command: path.to_owned(),
                 command_key: command_key.to_owned(),
                 status: "Active",

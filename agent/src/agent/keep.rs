@@ -10,7 +10,7 @@ use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::row::{self, Args};
 use line3_proto::usp::{ParamError, Response};
-use line3_proto::{Fault, Now};
+use line3_proto::{Fault, Mono, Now};
 use serde::{Deserialize, Serialize};
 
 use super::Agent;
@@ -114,39 +114,88 @@ impl Kept {
     }
 }
 
+/// Does what a request says on a draft of the settings.
+type Edit<'a> = &'a dyn Fn(&mut Look<'_>, &mut Settings, &Editor<'_>) -> Result<Response, Refusal>;
+
 impl Agent {
-    /// Does an edit on a draft of the settings, which then counts as a whole, or not at all.
+    /// Does an edit on a draft of the settings, which then counts as a whole, or not at all. `objects`: how many objects the request
+    /// has, if it may be done in part; then those that leave the box as nobody may leave it are refused one by one. `sparing`: what is
+    /// written counts as wear of the editor's.
     pub(super) fn edit(
         &mut self,
         now: Now,
         by: &str,
         rights: &Rights,
-        edit: impl FnOnce(&mut Look<'_>, &mut Settings, &Editor<'_>) -> Result<Response, Refusal>,
+        sparing: bool,
+        objects: Option<usize>,
+        edit: Edit<'_>,
     ) -> Result<Response, Refusal> {
         let mut draft = self.settings.clone();
-        let response = self.look_as(now, rights, |look| edit(look, &mut draft, &Editor::new(by, now)))?;
-        if draft != self.settings {
-            self.stays_reachable(&draft)?;
-            self.stays_in_charge(now, by, rights, &draft)?;
-            self.can_watch(now, &draft).map_err(|(row, fault)| Refusal {
-                params: vec![ParamError { param_path: format!("{row}ReferenceList"), err_code: fault.code, err_msg: fault.text.clone() }],
-                fault,
-            })?;
-            self.keep(&draft).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
-            let before = std::mem::replace(&mut self.settings, draft);
-            self.settings_changed(now, &before);
+        let mut response = self.look_as(now, rights, |look| edit(look, &mut draft, &Editor::new(by, now)))?;
+        if draft == self.settings {
+            return Ok(response);
         }
+        if let Err(refusal) = self.may_become(now, by, rights, &draft, &mut BTreeMap::new()) {
+            let objects = objects.ok_or(refusal)?;
+            (response, draft) = self.edit_each(now, by, rights, objects, edit)?;
+        }
+        let worn_by = sparing.then_some((by, now.mono));
+        self.keep(&draft, worn_by).map_err(|fault| Fault { text: format!("{}; nothing was changed", fault.text), ..fault })?;
+        let before = std::mem::replace(&mut self.settings, draft);
+        self.settings_changed(now, &before);
         Ok(response)
     }
 
+    /// Does an edit object by object, as each may be done or not for itself.
+    fn edit_each(&mut self, now: Now, by: &str, rights: &Rights, objects: usize, edit: Edit<'_>) -> Result<(Response, Settings), Refusal> {
+        let (mut draft, mut looked) = (self.settings.clone(), BTreeMap::new());
+        let (mut editor, mut all) = (Editor::new(by, now), None);
+        for index in 0..objects {
+            (editor.only, editor.refused) = (Some(index), None);
+            let mut next = draft.clone();
+            let mut response = self.look_as(now, rights, |look| edit(look, &mut next, &editor))?;
+            match if next == draft { Ok(()) } else { self.may_become(now, by, rights, &next, &mut looked) } {
+                Ok(()) => draft = next,
+                Err(refusal) => {
+                    editor.refused = Some(refusal);
+                    response = self.look_as(now, rights, |look| edit(look, &mut draft, &editor))?;
+                }
+            }
+            all = Some(match all {
+                Some(all) => joined(all, response),
+                None => response,
+            });
+        }
+        let all = all.ok_or_else(|| Fault::new(code::INVALID_ARGUMENTS, "the request names nothing"))?;
+        Ok((all, draft))
+    }
+
+    /// Whether the settings may become these, which are sound by themselves. `looked`: see [`Agent::can_watch`].
+    fn may_become(
+        &mut self,
+        now: Now,
+        by: &str,
+        rights: &Rights,
+        draft: &Settings,
+        looked: &mut BTreeMap<String, usize>,
+    ) -> Result<(), Refusal> {
+        self.stays_reachable(draft)?;
+        self.stays_in_charge(now, by, rights, draft)?;
+        self.can_watch(now, draft, looked).map_err(|(row, fault)| Refusal {
+            params: vec![ParamError { param_path: format!("{row}ReferenceList"), err_code: fault.code, err_msg: fault.text.clone() }],
+            fault,
+        })
+    }
+
     /// Writes what of these settings must outlive a restart, if that is not what is written already. 7005 if it is too much, 7003 if
-    /// it cannot be written; then what was kept before stays.
-    pub(super) fn keep(&mut self, settings: &Settings) -> Result<(), Fault> {
+    /// it cannot be written; then what was kept before stays. `worn_by`: whose wear of the flash that is, and when.
+    pub(super) fn keep(&mut self, settings: &Settings, worn_by: Option<(&str, Mono)>) -> Result<(), Fault> {
         let mut difference = Difference::of(settings, &self.kept.factory);
         difference.added.retain(|path, _| !self.trusted.is_of_guest(settings, path));
         if difference.same_instances(&self.kept.difference) {
             return Ok(());
         }
+        worn_by.map_or(Ok(()), |(by, now)| self.wear.count(by, now))?;
         let failed =
             |code: u32, error: String| Fault::new(code, format!("the settings cannot be written ({error}); what was kept before stays"));
         let bytes = serde_json::to_vec(&difference).map_err(|error| failed(code::INTERNAL, error.to_string()))?;
@@ -157,6 +206,17 @@ impl Agent {
         self.kept.difference = difference;
         Ok(())
     }
+}
+
+/// One answer of two.
+fn joined(mut all: Response, more: Response) -> Response {
+    match (&mut all, more) {
+        (Response::AddResp(all), Response::AddResp(more)) => all.created_obj_results.extend(more.created_obj_results),
+        (Response::SetResp(all), Response::SetResp(more)) => all.updated_obj_results.extend(more.updated_obj_results),
+        (Response::DeleteResp(all), Response::DeleteResp(more)) => all.deleted_obj_results.extend(more.deleted_obj_results),
+        _ => {}
+    }
+    all
 }
 
 /// What was kept, or nothing with what is wrong with it.
@@ -172,7 +232,9 @@ fn read(host: &dyn Host) -> (Difference, Option<String>) {
         Ok(difference) => format!("they are of version {}, not {VERSION}", difference.version),
         Err(error) => error.to_string(),
     };
-    let aside = match host.save(UNREAD, &bytes) {
+    // Once is enough: it lies there until the settings are written the next time, however often the agent starts.
+    let is_aside = host.load(UNREAD).is_ok_and(|aside| aside.as_ref() == Some(&bytes));
+    let aside = match if is_aside { Ok(()) } else { host.save(UNREAD, &bytes) } {
         Ok(()) => format!("they are kept as {UNREAD}"),
         Err(error) => format!("they could not be kept as {UNREAD}: {error}"),
     };

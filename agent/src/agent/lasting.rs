@@ -30,7 +30,7 @@ struct Entry {
     /// Its concrete path.
     command: String,
     command_key: String,
-    /// The path of the Controller row that asked.
+    /// The endpoint id of the controller that asked.
     originator: String,
     args: Args,
     /// When it began, by the box's clock.
@@ -68,6 +68,9 @@ impl Agent {
         if args.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_ARGS {
             let text = format!("{} did not run: its arguments have more than {MAX_ARGS} bytes", order.path);
             return Err(Fault::new(code::INVALID_COMMAND_ARGUMENTS, text));
+        }
+        if !self.rights_of(order.originator).is_full() {
+            self.wear.count(order.originator, now.mono)?;
         }
         self.lasting.0.push(Entry {
             id: self.jobs.upcoming_id(),

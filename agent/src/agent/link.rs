@@ -1,12 +1,13 @@
 //! The agent and its link: what comes, what goes, and what waits while there is none.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use line3_proto::endpoint::Input as EndpointInput;
-use line3_proto::link::{LinkEvent, Publication, Session};
+use line3_proto::link::{LinkEvent, Publication, Session, Traffic};
 use line3_proto::{EndpointId, Machine, Mono, Now};
 
+use super::notify::Recipient;
 use super::{Agent, Output};
 
 /// The most filters whose fate is remembered; beyond it one is forgotten. The settings and a broker that plays by the rules name
@@ -26,7 +27,37 @@ const MAX_HELD_BYTES: usize = 512 * 1024;
 #[derive(Default)]
 pub(super) struct Held(VecDeque<(Mono, Publication)>);
 
+/// The controllers that a disconnect record came from or went to on this connection: the next record is a connect record again
+/// (R-MTP.8). It waits for something to say, so that two endpoints cannot keep greeting and refusing each other. At most all
+/// controllers.
+#[derive(Default)]
+pub(super) struct Parted(BTreeSet<EndpointId>);
+
 impl Agent {
+    /// What has gone over the link so far.
+    pub fn note_traffic(&mut self, traffic: Traffic) {
+        self.facts.link.traffic = traffic;
+    }
+
+    /// Notes that a disconnect record came from this endpoint, or went to it.
+    pub(super) fn parted_from(&mut self, id: EndpointId) {
+        if self.topic_of(&id).is_some() {
+            self.parted.0.insert(id);
+        }
+    }
+
+    /// Sends a connect record to those that need one before anything else.
+    pub(super) fn greet_parted(&mut self, now: Now) {
+        if self.parted.0.is_empty() {
+            return;
+        }
+        let parted = std::mem::take(&mut self.parted.0);
+        for to in self.recipients().into_iter().filter(|to| parted.contains(&to.id)) {
+            let record = self.connect_record(&to);
+            self.publish(now, record);
+        }
+    }
+
     pub(super) fn link(&mut self, now: Now, event: LinkEvent) {
         if matches!(event, LinkEvent::Up(_) | LinkEvent::Down { .. }) {
             self.watch.stir();
@@ -45,16 +76,17 @@ impl Agent {
                 self.endpoint.handle(now, EndpointInput::Reachable(false));
             }
             LinkEvent::Received(publication, _) => {
-                self.facts.link.received = self.facts.link.received.saturating_add(1);
+                let link = &mut self.facts.link;
+                (link.received, link.last_received) = (link.received.saturating_add(1), Some(now.mono));
                 self.endpoint.handle(now, EndpointInput::Received(publication));
             }
             LinkEvent::Sent(token) => {
-                self.facts.link.sent = self.facts.link.sent.saturating_add(1);
+                self.facts.link.has_sent(now.mono);
                 self.report_sent(now, token, true);
                 self.said(token);
             }
             LinkEvent::Unheard(token) => {
-                self.facts.link.sent = self.facts.link.sent.saturating_add(1);
+                self.facts.link.has_sent(now.mono);
                 // A broker that has forgotten its sessions takes reports before the controller is back, and drops them.
                 if self.report_sent(now, token, false) {
                     self.log("nobody hears health reports just now; they are kept and sent again");
@@ -62,6 +94,7 @@ impl Agent {
                 self.said(token);
             }
             LinkEvent::Refused(token, reason) => {
+                self.facts.link.refused = self.facts.link.refused.saturating_add(1);
                 let what = if self.report_sent(now, token, false) { "a health report" } else { "a message" };
                 self.log(format!("the broker did not take {what}: {reason}"));
                 self.said(token);
@@ -73,7 +106,10 @@ impl Agent {
                 self.subscribed(now, filter, Some(false));
             }
             LinkEvent::Subscribed(filter) => self.subscribed(now, filter, Some(true)),
-            LinkEvent::Unsubscribed(filter) => self.subscribed(now, filter, None),
+            LinkEvent::Unsubscribed(filter) => {
+                self.facts.link.unsubscribes = self.facts.link.unsubscribes.saturating_add(1);
+                self.subscribed(now, filter, None);
+            }
         }
     }
 
@@ -105,12 +141,15 @@ impl Agent {
         link.connections = session.connection;
         link.since = Some(now.mono);
         link.trouble.clear();
+        // Whatever the link asks for on a new connection, it asks for in one SUBSCRIBE.
+        link.subscribes = link.subscribes.saturating_add(1);
         link.named = session.response_information.is_some() || session.user_properties.iter().any(|(name, _)| name == "subscribe-topic");
         link.response_information = session.response_information.unwrap_or_default();
         link.filters.extend(session.subscribed.into_iter().take(MAX_FILTERS).map(|filter| (filter, true)));
         self.log("connected to the broker");
         self.keep_client_id(now, session.assigned_client_id);
         self.listen();
+        self.parted.0.clear();
         // The connect record is the first thing that a controller hears on a new connection (R-MTP.6).
         for mut record in self.connect_records() {
             record.qos = self.way.qos;
@@ -131,8 +170,12 @@ impl Agent {
 
     /// A connect record for each controller.
     fn connect_records(&self) -> Vec<Publication> {
+        self.recipients().iter().map(|to| self.connect_record(to)).collect()
+    }
+
+    fn connect_record(&self, to: &Recipient) -> Publication {
         let connection = format!("{}.{}", self.facts.run_id, self.facts.link.connections);
-        self.recipients().into_iter().map(|to| self.endpoint.connect_record(&to.id, &to.topic, &connection)).collect()
+        self.endpoint.connect_record(&to.id, &to.topic, &connection)
     }
 
     /// Has answers come to where the agent listens now. Whether that is news.
@@ -149,13 +192,15 @@ impl Agent {
 
     /// The broker has given this client a name, which is its own from now on (R-MQTT.9).
     fn keep_client_id(&mut self, now: Now, assigned: Option<String>) {
-        let Some(id) = assigned.filter(|id| !id.is_empty()) else { return };
+        // Who had a name was given none (MQTT 5 3.2.2.3.7); a broker that gives one all the same does not wear out the flash.
+        let has_one = !self.settings.value(&self.facts.link.client, "ClientID").is_empty();
+        let Some(id) = assigned.filter(|id| !id.is_empty() && !has_one) else { return };
         if id.len() > MAX_CLIENT_ID {
             return self.log(format!("the broker assigned a client identifier of {} bytes; it is not kept", id.len()));
         }
         let before = self.settings.clone();
         self.settings.put(&self.facts.link.client, &[("ClientID", &id)]);
-        if let Err(fault) = self.keep(&self.settings.clone()) {
+        if let Err(fault) = self.keep(&self.settings.clone(), None) {
             self.log(format!("the client identifier that the broker assigned could not be kept: {}", fault.text));
         }
         self.settings_changed(now, &before);

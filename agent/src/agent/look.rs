@@ -453,6 +453,11 @@ impl<'a> Look<'a> {
         Ok(())
     }
 
+    /// How much was looked at so far.
+    pub(crate) fn spent(&self) -> usize {
+        MAX_WORK - self.left
+    }
+
     /// Counts what was looked at for this request.
     pub(crate) fn spend(&mut self, work: usize) -> Result<(), Fault> {
         match self.left.checked_sub(work) {

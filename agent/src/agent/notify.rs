@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use line3_proto::backoff::Backoff;
 use line3_proto::endpoint::{Ask, Input as EndpointInput, Tag};
-use line3_proto::path::{Path, Target};
-use line3_proto::row::{self, Args};
+use line3_proto::path::{Path, Segment, Target};
+use line3_proto::row::Args;
 use line3_proto::usp::{
     Event, Notification, Notify, NotifyCommandFailure, NotifyOperationResp, NotifyOutputArgs, ObjectCreation, ObjectDeletion,
     OperationComplete, Request, ValueChange,
 };
 use line3_proto::value::Value;
-use line3_proto::{EndpointId, Fault, Machine, Mono, Now};
+use line3_proto::{EndpointId, Fault, Machine, Now};
 
 use super::look::Look;
 use super::model::{EventDef, parent};
@@ -192,21 +192,27 @@ impl Agent {
                 && is("NotifType", what.notif_type())
                 && controller.is_none_or(|row| is("Recipient", row.trim_end_matches('.')))
         };
-        let (mut named, mut unsure) = (BTreeSet::new(), Vec::new());
+        let template = path.template();
+        let (mut named, mut unsure) = (BTreeSet::new(), BTreeMap::<String, Vec<_>>::new());
         for (row, args) in self.settings.rows(TABLE).filter(|(_, args)| wanted(args)) {
             let references = references(args).unwrap_or_default();
             if references.iter().any(|reference| reference.covers(&path)) {
                 named.insert(row.to_owned());
-            } else if references.iter().any(|reference| !reference.is_concrete()) {
-                unsure.push((row.to_owned(), references));
+                continue;
+            }
+            let open: Vec<Path> = references.into_iter().filter(|reference| could_lead_to(reference, &template)).collect();
+            if !open.is_empty() {
+                let recipient = args.get("Recipient").cloned().unwrap_or_default();
+                unsure.entry(recipient).or_default().push((row.to_owned(), open));
             }
         }
-        // Where a search or a reference leads only values can tell.
-        for (row, references) in unsure {
-            let rights = self.rights_of(&format!("{}.", self.settings.value(&row, "Recipient")));
-            if self.look_as(now, &rights, |look| references.iter().any(|reference| leads_to(look, reference, &path))) {
-                named.insert(row);
-            }
+        // Where a search or a reference leads only values can tell: they are read once for each controller.
+        for (recipient, rows) in unsure {
+            let rights = self.rights_of(&format!("{recipient}."));
+            self.look_as(now, &rights, |look| {
+                let leads = |(_, references): &(String, Vec<Path>)| references.iter().any(|reference| leads_to(look, reference, &path));
+                named.extend(rows.into_iter().filter(leads).map(|(row, _)| row));
+            });
         }
         for row in named {
             self.fire(now, &row, what);
@@ -239,7 +245,8 @@ impl Agent {
             topic: to.topic,
             request: Request::Notify(notify),
             answered: retry,
-            expires: (expiration > 0).then(|| Duration::from_secs(expiration)),
+            // Without NotifRetry it is ignored (TR-181).
+            expires: (retry && expiration > 0).then(|| Duration::from_secs(expiration)),
             again: retry.then_some(to.backoff),
         };
         self.endpoint.handle(now, EndpointInput::Ask(ask));
@@ -261,45 +268,33 @@ impl Agent {
 
     /// Notes when each subscription ends, and removes those that have.
     pub(super) fn mind_time_to_live(&mut self, now: Now) {
-        let time_to_live = |args: &Args| u64::read(args.get("TimeToLive")?).filter(|secs| *secs > 0);
-        let rows = row::map(self.settings.rows(TABLE).filter_map(|(path, args)| Some((path.to_owned(), time_to_live(args)?))));
-        // A TimeToLive that was set anew counts anew.
-        self.endings.0.retain(|path, (secs, _)| rows.get(path) == Some(secs));
-        for (path, secs) in rows {
-            self.endings.0.entry(path).or_insert((secs, now.mono + Duration::from_secs(secs)));
-        }
-        let ended: Vec<String> = self.endings.0.iter().filter(|(_, (_, end))| *end <= now.mono).map(|(path, _)| path.clone()).collect();
+        let ended = self.endings.mind(now, &self.settings);
         if ended.is_empty() {
             return;
         }
         let before = self.settings.clone();
-        for path in ended {
-            self.endings.0.remove(&path);
-            self.settings.remove(&path);
-        }
+        ended.iter().for_each(|path| self.settings.remove(path));
         self.subscriptions_changed(now, &before);
         // It is over, written down or not; what is left on the flash ends again in the next run.
-        if let Err(fault) = self.keep(&self.settings.clone()) {
+        if let Err(fault) = self.keep(&self.settings.clone(), None) {
             self.log(format!("a subscription ended and could not be taken off the flash: {}", fault.text));
         }
-    }
-}
-
-/// When subscriptions with a `TimeToLive` end: that time in seconds, and the moment. It is counted from when this run of the
-/// agent first knew it. Bounded by the subscriptions.
-#[derive(Default)]
-pub(super) struct Endings(BTreeMap<String, (u64, Mono)>);
-
-impl Endings {
-    /// When the next one ends.
-    pub(super) fn next(&self) -> Option<Mono> {
-        self.0.values().map(|(_, end)| *end).min()
     }
 }
 
 /// What the questions for a subscription are called: its instance number.
 fn tag(row: &str) -> Tag {
     row.trim_end_matches('.').rsplit('.').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Whether a reference is one of which only values can tell whether it leads to an event or command of this template.
+fn could_lead_to(reference: &Path, template: &str) -> bool {
+    if reference.follows() {
+        return true;
+    }
+    let own = reference.template();
+    reference.segments.iter().any(|segment| matches!(segment, Segment::Search(_)))
+        && if reference.target == Target::Object { template.starts_with(&own) } else { template == own }
 }
 
 /// Whether a reference with a search in it, or that follows another, leads to this event or command just now.

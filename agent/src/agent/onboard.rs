@@ -122,7 +122,7 @@ impl Agent {
         let mut draft = self.settings.clone();
         draft.put(&path, &[("OnBoardingComplete", "false")]);
         if draft != self.settings {
-            self.keep(&draft)?;
+            self.keep(&draft, None)?;
             let before = std::mem::replace(&mut self.settings, draft);
             self.settings_changed(now, &before);
         }

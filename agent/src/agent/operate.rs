@@ -116,7 +116,7 @@ impl Agent {
         &mut self,
         now: Now,
         from: &EndpointId,
-        (originator, rights): (&str, &Rights),
+        rights: &Rights,
         mut request: Operate,
         reply: Reply,
         remaining: Option<Duration>,
@@ -154,7 +154,8 @@ impl Agent {
                 continue;
             }
             let call = reserved.call_id.clone().map(|call_id| CallKey { originator: from.to_string(), call_id });
-            let order = Order { def, path: &path, command_key: &request.command_key, originator, call, answer: (answer, slot) };
+            let order =
+                Order { def, path: &path, command_key: &request.command_key, originator: from.as_str(), call, answer: (answer, slot) };
             let result = self.run(now, &order, &args, reserved.deadline, remaining, &mut replays);
             match result {
                 Ok(Some(result)) => self.fill(answer, slot, result),

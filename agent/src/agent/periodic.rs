@@ -19,7 +19,7 @@ pub(super) const PERIODIC: EventDef =
     EventDef { path: "Device.LocalAgent.Periodic!", doc: "PeriodicNotifInterval of this controller has passed.", fields: &[] };
 
 /// The interval where none is given, in seconds.
-const INTERVAL: u64 = 86_400;
+const INTERVAL: u32 = 86_400;
 
 /// By how much the wall clock may run against the other before the phase is reckoned anew.
 const DRIFT: u64 = 2000;
@@ -93,7 +93,7 @@ impl Agent {
 /// Interval and reference time of a controller, if it is enabled and subscribed.
 fn period(settings: &Settings, path: &str, args: &Args) -> Option<(Duration, String)> {
     let value = |name: &str| args.get(name).map_or("", String::as_str);
-    let interval = u64::read(value("PeriodicNotifInterval")).unwrap_or(INTERVAL);
+    let interval = u32::read(value("PeriodicNotifInterval")).unwrap_or(INTERVAL);
     if interval == 0 || value("Enable") != "true" {
         return None;
     }
@@ -106,7 +106,7 @@ fn period(settings: &Settings, path: &str, args: &Args) -> Option<(Duration, Str
             && references(subscription).is_ok_and(|references| references.iter().any(|reference| reference.covers(&event)))
     };
     let is_wanted = settings.rows(TABLE).any(|(_, subscription)| subscribed(subscription));
-    is_wanted.then(|| (Duration::from_secs(interval), value("PeriodicNotifTime").to_owned()))
+    is_wanted.then(|| (Duration::from_secs(interval.into()), value("PeriodicNotifTime").to_owned()))
 }
 
 fn offset(now: Now) -> i64 {

@@ -240,7 +240,7 @@ impl Agent {
         let tell = left_out > 0 && !std::mem::replace(&mut profile.told, left_out > 0);
         match row.Protocol {
             Protocol::MQTT => keep(profile, report, row.NumberOfRetainedFailedReports),
-            Protocol::USPEventNotif => self.push(now, &path, &report),
+            Protocol::USPEventNotif => self.push(now, &path, &row.Controller, &report),
         }
         if tell {
             self.log(format!("a report of {path} takes {MAX_BYTES} bytes; {left_out} values are left out: it has too many parameters"));

@@ -10,8 +10,8 @@ use line3_proto::{Mono, Now};
 use super::{Agent, edit};
 use crate::settings::trigger;
 
-/// A subscription sets at most once in this time; what triggers it in between is answered by one more time at its end. So settings
-/// that trigger themselves cost no more than that.
+/// A subscription sets at most once in this time, and in so many of it as there were subscriptions to set at once; what triggers it
+/// in between is answered by one more time at its end. So settings that trigger themselves cost no more than that.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// What is to be set, and not before when, by the path of the subscription. Bounded by the subscriptions.
@@ -46,9 +46,10 @@ impl Agent {
         self.triggers.0.retain(|path, _| self.settings.instances.contains_key(path));
         let may = |trigger: &Trigger| trigger.wanted && trigger.not_before <= now.mono;
         let due: Vec<String> = self.triggers.0.iter().filter(|(_, trigger)| may(trigger)).map(|(path, _)| path.clone()).collect();
+        let pause = PERIOD * u32::try_from(due.len()).unwrap_or(u32::MAX);
         for path in due {
             if let Some(trigger) = self.triggers.0.get_mut(&path) {
-                (trigger.wanted, trigger.not_before) = (false, now.mono + PERIOD);
+                (trigger.wanted, trigger.not_before) = (false, now.mono + pause);
             }
             let failed = self.configure(now, &path);
             let Some(trigger) = self.triggers.0.get_mut(&path) else { continue };
@@ -73,8 +74,9 @@ impl Agent {
             let param_settings = vec![UpdateParamSetting { param: param.clone(), value, required: true }];
             let update_objs = vec![UpdateObject { obj_path: path.object().to_string(), param_settings }];
             let set = Set { allow_partial: false, update_objs };
-            let done =
-                self.edit(now, &controller, &rights, |look, draft, editor| Ok(Response::SetResp(edit::set(look, draft, &set, editor)?)));
+            let done = self.edit(now, &controller, &rights, true, None, &|look, draft, editor| {
+                Ok(Response::SetResp(edit::set(look, draft, &set, editor)?))
+            });
             let failed = match done {
                 Ok(Response::SetResp(done)) => {
                     done.updated_obj_results.into_iter().find_map(|result| match result.oper_status?.oper_status? {

@@ -11,7 +11,7 @@ use super::rights::{Kind, Right, Rights};
 use super::{Agent, CONTROLLERS};
 use crate::settings::controller_trust::{ROLES, TRUST, UNTRUSTED};
 use crate::settings::subscription::TABLE;
-use crate::settings::{MADE_UP, Settings};
+use crate::settings::{MADE_UP, Settings, bulk_data};
 use crate::view::View;
 
 /// The most controllers that are let in without having been introduced; a further one is refused with 7006 until a row is
@@ -35,13 +35,18 @@ impl Trusted {
         self.guests.get(row).is_some_and(|made| settings.instances.get(row) == Some(made))
     }
 
-    /// Whether an instance is of a guest, so that it does not outlive the agent: the row, what is below it, its subscriptions.
+    /// Whether an instance is of a guest, so that it does not outlive the agent: the row, what is below it, its subscriptions, its
+    /// profiles. In the next run another controller may get the row's number.
     pub(super) fn is_of_guest(&self, settings: &Settings, path: &str) -> bool {
         if self.guests.is_empty() {
             return false;
         }
         let recipient = || format!("{}.", settings.value(path, "Recipient"));
-        let guest = |row: &String| path.starts_with(row.as_str()) || (path.starts_with(TABLE) && recipient() == *row);
+        let profile = path.strip_prefix(bulk_data::TABLE).and_then(|rest| rest.split('.').next());
+        let owner = profile.map(|profile| format!("{}.", settings.value(&format!("{}{profile}.", bulk_data::TABLE), "Controller")));
+        let guest = |row: &String| {
+            path.starts_with(row.as_str()) || (path.starts_with(TABLE) && recipient() == *row) || owner.as_ref() == Some(row)
+        };
         self.guests.keys().any(|row| guest(row) && self.is_guest(settings, row))
     }
 }

@@ -13,14 +13,21 @@ use line3_proto::{Fault, Mono, Now};
 
 use super::Agent;
 use super::get::unique_keys;
-use super::look::{Look, Place, Row};
+use super::look::{Look, Place, Row, rows_below};
 use super::notify::Happening;
 use super::rights::Rights;
 use crate::settings::Settings;
 use crate::settings::subscription::{TABLE, references};
 
-/// How often what can change by itself is looked at.
+/// How often what can change by itself is looked at: after this time, and so many of it more as the last comparison took work of
+/// [`EASY`]. So subscriptions cost a slow box about as much as one Get each second, however many they are and whatever they name.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// The work of a comparison that a box can do each second, counted as [`Look::spend`] does.
+const EASY: usize = 10_000;
+
+/// The work of reading one path of a subscription.
+const READING: usize = 8;
 
 /// The most values or rows that one subscription watches; one that names more is refused with 7005. What comes to exceed it later
 /// is not watched, and said so in the log.
@@ -29,7 +36,8 @@ const MAX_EACH: usize = 2048;
 /// The most that all subscriptions watch together: some 200 KB. Beyond it as with [`MAX_EACH`].
 const MAX_ALL: usize = 4096;
 
-/// The most that one subscription tells at one comparison; the rest is told at the following ones, as it then is.
+/// The most that one subscription tells at one comparison, where there are more than four its share of four times as much; the rest
+/// is told at the following ones, as it then is.
 const MAX_TOLD: usize = 64;
 
 /// What is watched, and when it is compared again.
@@ -150,7 +158,8 @@ impl Agent {
         let wanted = Wanted::all(&self.settings);
         let mut seen = std::mem::take(&mut self.watch.seen);
         seen.retain(|path, _| wanted.iter().any(|wanted| wanted.path == *path));
-        self.watch.due = (!wanted.is_empty()).then(|| now.mono + PERIOD);
+        let most_told = (4 * MAX_TOLD / wanted.len().max(1)).clamp(1, MAX_TOLD);
+        let mut work: usize = wanted.iter().map(|wanted| READING * wanted.references.len()).sum();
         let (mut changes, mut cut) = (Vec::new(), Vec::new());
         let recipients: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.recipient.as_str()).collect();
         for recipient in recipients {
@@ -160,16 +169,19 @@ impl Agent {
                     let all: usize = seen.values().map(Seen::size).sum();
                     let seen = seen.entry(wanted.path.clone()).or_default();
                     let room = MAX_EACH.min(MAX_ALL.saturating_sub(all - seen.size()));
-                    let (was_cut, mut watcher) = (seen.cut, Watcher::of(seen, wanted.kind, room));
+                    let (was_cut, mut watcher) = (seen.cut, Watcher::of(seen, wanted.kind, room, most_told));
                     watcher.visit(look, &wanted.references);
                     let told;
                     (told, *seen) = watcher.finish();
                     changes.extend(told.into_iter().map(|change| (wanted.path.clone(), change)));
                     cut.extend((seen.cut && !was_cut).then(|| wanted.path.clone()));
                 }
+                work += look.spent();
             });
         }
         self.watch.seen = seen;
+        let periods = u32::try_from(work / EASY).unwrap_or(u32::MAX).saturating_add(1);
+        self.watch.due = (!wanted.is_empty()).then(|| now.mono + PERIOD * periods);
         for path in cut {
             self.log(format!(
                 "{path} names more than can be watched ({MAX_EACH} values or rows each, {MAX_ALL} in all): it does not tell of the rest"
@@ -180,17 +192,19 @@ impl Agent {
         }
     }
 
-    /// Whether the subscriptions that these settings begin can be watched for. The fault names the row.
-    pub(super) fn can_watch(&mut self, now: Now, settings: &Settings) -> Result<(), (String, Fault)> {
+    /// Whether the subscriptions that these settings begin can be watched for. The fault names the row. `looked`: how much those
+    /// watch that an earlier call has found to fit; it is added to.
+    pub(super) fn can_watch(&mut self, now: Now, settings: &Settings, looked: &mut BTreeMap<String, usize>) -> Result<(), (String, Fault)> {
         let wanted = Wanted::all(settings);
         let stays = |path: &String| wanted.iter().any(|wanted| wanted.path == *path);
         let mut all: usize = self.watch.seen.iter().filter(|(path, _)| stays(path)).map(|(_, seen)| seen.size()).sum();
+        all += looked.values().sum::<usize>();
         for wanted in &wanted {
-            if self.watch.seen.contains_key(&wanted.path) {
+            if self.watch.seen.contains_key(&wanted.path) || looked.contains_key(&wanted.path) {
                 continue;
             }
             let rights = self.rights_of(&wanted.recipient);
-            let mut watcher = Watcher::of(&mut Seen::default(), wanted.kind, MAX_EACH.min(MAX_ALL.saturating_sub(all)));
+            let mut watcher = Watcher::of(&mut Seen::default(), wanted.kind, MAX_EACH.min(MAX_ALL.saturating_sub(all)), MAX_TOLD);
             self.look_as(now, &rights, |look| watcher.visit(look, &wanted.references));
             let (_, seen) = watcher.finish();
             all += seen.size();
@@ -200,6 +214,7 @@ impl Agent {
                 );
                 return Err((wanted.path.clone(), Fault::new(code::RESOURCES_EXCEEDED, text)));
             }
+            looked.insert(wanted.path.clone(), seen.size());
         }
         Ok(())
     }
@@ -209,15 +224,16 @@ impl Agent {
 struct Watcher {
     kind: Kind,
     room: usize,
+    most_told: usize,
     old: Seen,
     new: Seen,
     told: Vec<Change>,
 }
 
 impl Watcher {
-    fn of(seen: &mut Seen, kind: Kind, room: usize) -> Self {
+    fn of(seen: &mut Seen, kind: Kind, room: usize, most_told: usize) -> Self {
         let old = std::mem::take(seen);
-        Self { kind, room, old, new: Seen { begun: true, ..Seen::default() }, told: Vec::new() }
+        Self { kind, room, most_told, old, new: Seen { begun: true, ..Seen::default() }, told: Vec::new() }
     }
 
     fn visit(&mut self, look: &mut Look<'_>, references: &[Path]) {
@@ -258,10 +274,18 @@ impl Watcher {
             }
             match &*look.rows(template) {
                 Err(_) => self.unread(template),
-                Ok(rows) => rows.iter().filter(|row| row.path.starts_with(&place.path)).for_each(|row| match self.kind {
-                    Kind::Value => self.values_of(template, row, &tells),
-                    _ => self.found(template, row, keys, look.rights),
-                }),
+                Ok(rows) => {
+                    let rows = rows_below(rows, place);
+                    let each = if self.kind == Kind::Value && only.is_none() { fields.len() } else { 1 };
+                    if look.spend(rows.len().saturating_mul(each).saturating_add(1)).is_err() {
+                        self.unread(template);
+                        continue;
+                    }
+                    rows.iter().for_each(|row| match self.kind {
+                        Kind::Value => self.values_of(template, row, &tells),
+                        _ => self.found(template, row, keys, look.rights),
+                    });
+                }
             }
         }
     }
@@ -304,7 +328,7 @@ impl Watcher {
                 (None, value) => value.as_ref().ok().map(hash),
                 // What has no value just now is what it was until it has one again.
                 (Some(old), Err(_)) => old,
-                (Some(old), Ok(value)) if old == Some(hash(value)) || self.told.len() >= MAX_TOLD => old,
+                (Some(old), Ok(value)) if old == Some(hash(value)) || self.told.len() >= self.most_told => old,
                 (Some(_), Ok(value)) => {
                     self.told.push(Change::Value { path: format!("{}{name}", row.path), value: value.clone() });
                     Some(hash(value))
@@ -320,7 +344,7 @@ impl Watcher {
             return;
         }
         if self.kind == Kind::Creation && self.old.begun && !has(&self.old) {
-            if self.told.len() >= MAX_TOLD {
+            if self.told.len() >= self.most_told {
                 return;
             }
             self.told.push(Change::Created { path: row.path.clone(), keys: unique_keys(row, keys, rights) });
@@ -338,7 +362,7 @@ impl Watcher {
                     if stays.contains(&path) {
                         continue;
                     }
-                    if self.told.len() >= MAX_TOLD {
+                    if self.told.len() >= self.most_told {
                         stays.insert(path);
                     } else {
                         self.told.push(Change::Deleted { path });

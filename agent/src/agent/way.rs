@@ -95,11 +95,11 @@ fn enabled(settings: &Settings) -> Option<(String, String)> {
 }
 
 /// Why a box with these settings could not be reached any more: which parameter is to blame, and what is wrong. `named`: the broker
-/// itself names a topic; `has_tls`: there are certificates.
-fn unreachable(settings: &Settings, named: bool, has_tls: bool) -> Option<(String, &'static str)> {
+/// itself names a topic; `has_tls`: there are certificates; `before`: the settings that they replace.
+fn unreachable(settings: &Settings, before: &Settings, named: bool, has_tls: bool) -> Option<(String, &'static str)> {
     let Some((mtp, client)) = enabled(settings) else {
         let why = "no enabled row with Protocol MQTT refers to an enabled MQTT client any more";
-        return Some((MTPS.to_owned(), why));
+        return Some((cut(settings, before), why));
     };
     let row = Row::client(settings, &client);
     if row.text("BrokerAddress").is_empty() {
@@ -115,6 +115,19 @@ fn unreachable(settings: &Settings, named: bool, has_tls: bool) -> Option<(Strin
     let inbox = settings.value(&format!("{mtp}MQTT."), "ResponseTopicConfigured");
     let silent = inbox.is_empty() && !named && filters(settings, &client).is_empty();
     silent.then(|| (format!("{mtp}MQTT.ResponseTopicConfigured"), "the box listens on no topic any more"))
+}
+
+/// What in these settings has cut off the way that the ones before gave.
+fn cut(settings: &Settings, before: &Settings) -> String {
+    let Some((mtp, client)) = enabled(before) else { return MTPS.to_owned() };
+    let refers = |settings: &Settings| settings.value(&format!("{mtp}MQTT."), "Reference").trim_end_matches('.').to_owned();
+    if !Row::new(settings, "Device.LocalAgent.MTP.{i}.", &mtp).is("Enable") {
+        format!("{mtp}Enable")
+    } else if refers(settings) != refers(before) {
+        format!("{mtp}MQTT.Reference")
+    } else {
+        format!("{client}Enable")
+    }
 }
 
 fn is_local(host: &str) -> bool {
@@ -145,6 +158,9 @@ impl Agent {
         let at = format!("{mtp}MQTT.");
         self.way.qos = qos(&Row::new(&self.settings, "Device.LocalAgent.MTP.{i}.MQTT.", &at), "PublishQoS", 1);
         (self.facts.link.mtp, self.facts.link.client) = (mtp, client);
+        if let Some(old) = self.way.settings.as_ref().filter(|old| **old != settings) {
+            self.facts.link.count_change(old, &settings);
+        }
         if self.way.settings.as_ref() != Some(&settings) {
             self.way.settings = Some(settings.clone());
             self.out.push_back(Output::Configure(Box::new(settings)));
@@ -170,7 +186,8 @@ impl Agent {
             backoff: Backoff {
                 m: row.seconds("ConnectRetryTime", 5).max(Duration::from_secs(1)),
                 k: row.number("ConnectRetryIntervalMultiplier", 2000),
-                cap: row.seconds("ConnectRetryMaxInterval", 300).max(Duration::from_secs(1)),
+                // A day at most, whatever was written: a box that waits longer is lost.
+                cap: row.seconds("ConnectRetryMaxInterval", 300).clamp(Duration::from_secs(1), Duration::from_secs(86_400)),
             },
             filters: filters(&self.settings, client),
             inbox: Some(self.settings.value(&format!("{mtp}MQTT."), "ResponseTopicConfigured"))
@@ -212,7 +229,7 @@ impl Agent {
 
     /// Refuses an edit that would leave nobody a way to undo it.
     pub(super) fn stays_reachable(&self, draft: &Settings) -> Result<(), Refusal> {
-        let check = |settings| unreachable(settings, self.facts.link.named, self.way.has_tls);
+        let check = |settings| unreachable(settings, &self.settings, self.facts.link.named, self.way.has_tls);
         match check(draft) {
             // A box that is out of reach already (by its configuration) is not made worse.
             Some((path, why)) if check(&self.settings).is_none() => {
@@ -248,9 +265,10 @@ mod tests {
 
     fn blamed(change: impl FnOnce(&mut Settings), named: bool) -> String {
         let id = EndpointId::parse("os::00256D-1").expect("an id");
-        let mut settings = Config::parse("").expect("fine").factory(&id);
+        let before = Config::parse("").expect("fine").factory(&id);
+        let mut settings = before.clone();
         change(&mut settings);
-        unreachable(&settings, named, false).map(|(path, _)| path).unwrap_or_default()
+        unreachable(&settings, &before, named, false).map(|(path, _)| path).unwrap_or_default()
     }
 
     #[test]
@@ -260,10 +278,13 @@ mod tests {
             move |settings: &mut Settings| settings.put(path, &[(name, value)])
         };
         assert_eq!(blamed(|_| (), false), "");
-        assert_eq!(blamed(set(client, "Enable", "false"), false), MTPS);
-        assert_eq!(blamed(set("Device.LocalAgent.MTP.1.", "Enable", "0"), false), MTPS);
-        assert_eq!(blamed(set("Device.LocalAgent.MTP.1.MQTT.", "Reference", "Device.MQTT.Client.2"), false), MTPS);
-        assert_eq!(blamed(|settings| settings.remove("Device.LocalAgent.MTP.1."), false), MTPS);
+        assert_eq!(blamed(set(client, "Enable", "false"), false), "Device.MQTT.Client.1.Enable");
+        assert_eq!(blamed(set("Device.LocalAgent.MTP.1.", "Enable", "0"), false), "Device.LocalAgent.MTP.1.Enable");
+        assert_eq!(
+            blamed(set("Device.LocalAgent.MTP.1.MQTT.", "Reference", "Device.MQTT.Client.2"), false),
+            "Device.LocalAgent.MTP.1.MQTT.Reference"
+        );
+        assert_eq!(blamed(|settings| settings.remove("Device.LocalAgent.MTP.1."), false), "Device.LocalAgent.MTP.1.Enable");
         assert_eq!(blamed(set(client, "BrokerAddress", ""), false), "Device.MQTT.Client.1.BrokerAddress");
         assert_eq!(blamed(set(client, "BrokerAddress", "broker.example"), false), "Device.MQTT.Client.1.TransportProtocol");
         assert_eq!(blamed(set(client, "TransportProtocol", "TLS"), false), "Device.MQTT.Client.1.TransportProtocol");

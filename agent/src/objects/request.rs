@@ -11,7 +11,7 @@ pub struct Request;
 row! {
     /// The parameters of `Device.LocalAgent.Request.{i}.`
     pub struct Values {
-        /// The path of the row of the controller that asked.
+        /// The endpoint id of the controller that asked.
         Originator: String,
         /// The command's path.
         Command: String,
@@ -56,14 +56,14 @@ mod tests {
         assert_eq!(bench.show::<Request>(), "");
         bench.facts.requests.push(crate::view::Request {
             instance: 4,
-            originator: "Device.LocalAgent.Controller.1".to_owned(),
+            originator: "self::line3".to_owned(),
             command: "Device.IP.Diagnostics.IPPing()".to_owned(),
             command_key: "k".to_owned(),
             status: "Active",
         });
         expect![[r#"
             [4]
-            Originator = Device.LocalAgent.Controller.1
+            Originator = self::line3
             Command = Device.IP.Diagnostics.IPPing()
             CommandKey = k
             Status = Active

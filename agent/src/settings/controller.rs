@@ -123,11 +123,10 @@ impl Setting for Controller {
         edit.not_oneself(values)
     }
     fn gone(settings: &mut Settings, at: &str) {
-        // Nobody is left to be told (TP-469 1.78).
-        let recipient = at.trim_end_matches('.');
-        let told = |(path, args): (&str, &Args)| args.get("Recipient").is_some_and(|to| to == recipient).then(|| path.to_owned());
-        let subscriptions: Vec<String> = settings.rows(super::subscription::TABLE).filter_map(told).collect();
-        subscriptions.iter().for_each(|path| settings.remove(path));
+        // What it made goes with it, as TR-181 wants (TP-469 1.78): nobody is left to be told, or to say what may be reported.
+        for (table, name) in [(super::subscription::TABLE, "Recipient"), (super::bulk_data::TABLE, "Controller")] {
+            settings.referring(table, name, at).iter().for_each(|path| settings.remove(path));
+        }
     }
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
         vec![

@@ -8,7 +8,7 @@ use line3_proto::row::Args;
 use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, Path};
 
-use super::{Blame, Edit, Setting, entries};
+use super::{Blame, Edit, Setting, Settings, entries};
 use crate::commands::CommandDef;
 use crate::view::View;
 
@@ -126,6 +126,13 @@ impl Setting for Role {
     const KEYS: &'static [&'static [&'static str]] = &[&["Name"], &["Alias"]];
     const MAX_ROWS: usize = 16;
     type Row = RoleRow;
+    fn gone(settings: &mut Settings, at: &str) {
+        let controllers: Vec<String> = settings.rows("Device.LocalAgent.Controller.").map(|(path, _)| path.to_owned()).collect();
+        settings.unrefer("AssignedRole", at, &controllers);
+        for name in [UNTRUSTED, BANNED, SECURED] {
+            settings.unrefer(name, at, &[TRUST.to_owned()]);
+        }
+    }
     fn live(view: &View<'_>, at: &str) -> Vec<(&'static str, Known<String>)> {
         vec![("PermissionNumberOfEntries", entries(view, &format!("{at}Permission.")))]
     }

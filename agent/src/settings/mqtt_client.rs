@@ -79,8 +79,9 @@ row! {
         /// By how much each wait range is longer than the one before, in thousandths.
         ConnectRetryIntervalMultiplier: u32 [rw, range(1000, 65535)] = "2000",
         /// The longest wait before connecting again. The standard's default is 30720: after a broker's maintenance a box could be
-        /// away for eight and a half hours. With 300 it is back in five minutes, and the random wait still spreads a fleet.
-        ConnectRetryMaxInterval: u32 [s, rw, range(1, 4294967295)] = "300",
+        /// away for eight and a half hours. With 300 it is back in five minutes, and the random wait still spreads a fleet. More than
+        /// a day is not taken: the box would be lost.
+        ConnectRetryMaxInterval: u32 [s, rw, range(1, 86_400)] = "300",
         /// What the broker gave as Response Information.
         ResponseInformation: String,
         /// How many rows `Subscription.{i}.` has.

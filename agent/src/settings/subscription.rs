@@ -1,6 +1,7 @@
 //! `Device.LocalAgent.Subscription.{i}.`: who wants to be told what.
 
 use line3_proto::fault::code;
+use line3_proto::path::Target;
 use line3_proto::row::Args;
 use line3_proto::value::Value;
 use line3_proto::{Fault, Path, Wall, row, values};
@@ -64,11 +65,12 @@ row! {
         ReferenceList: Vec<String> [once, len(1024)] = "",
         /// Whether it outlives the agent's restart.
         Persistent: bool [rw] = "false",
-        /// After how long it ends by itself; 0: never.
+        /// After how long from its creation it ends by itself; 0: never. What was made while the box did not know the time ends
+        /// with the next restart.
         TimeToLive: u32 [s, rw] = "0",
         /// Whether the agent tells again until it is answered.
         NotifRetry: bool [rw] = "false",
-        /// After how long the agent gives up telling; 0: never.
+        /// After how long the agent gives up telling again; 0: never. Without NotifRetry it means nothing.
         NotifExpiration: u32 [s, rw] = "0",
     }
 }
@@ -87,8 +89,7 @@ impl Setting for Subscription {
         values.entry("CreationDate".to_owned()).or_insert_with(|| edit.now.wall.to_string());
         only_for_oneself(values, edit)?;
         trigger::settings(values).map_err(|fault| ("TriggerConfigSettings", fault))?;
-        references(values).map_err(|fault| ("ReferenceList", fault))?;
-        Ok(())
+        supported(values, edit)
     }
 }
 
@@ -103,6 +104,37 @@ fn only_for_oneself(values: &Args, edit: &Edit<'_>) -> Result<(), Blame> {
         if values.get(name).map_or("", String::as_str) != edit.settings.value(edit.at, name) {
             let text = format!("what the subscription of {recipient} sets, it sets with its rights: only {recipient} may change {name}");
             return Err((name, Fault::new(code::PERMISSION_DENIED, text)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what nothing could ever be told of: each reference must be in the supported data model, and of a kind that `NotifType`
+/// tells of. Where one leads that follows another, or which rows there will be, is open.
+fn supported(values: &Args, edit: &Edit<'_>) -> Result<(), Blame> {
+    let list = references(values).map_err(|fault| ("ReferenceList", fault))?;
+    let changed = |name: &str| edit.fresh || values.get(name).map_or("", String::as_str) != edit.settings.value(edit.at, name);
+    // What was fine once may not be with another firmware; that is no reason to refuse other values.
+    if !changed("ReferenceList") && !changed("NotifType") {
+        return Ok(());
+    }
+    let blamed = if changed("ReferenceList") { "ReferenceList" } else { "NotifType" };
+    let invalid = |text: String| Err((blamed, Fault::new(code::INVALID_VALUE, text)));
+    let kind = values.get("NotifType").map_or("", String::as_str);
+    for path in list.iter().filter(|path| !path.follows()) {
+        let (template, object) = (path.template(), path.object().template());
+        let node = edit.model.nodes.get(object.as_str());
+        let (known, tells) = match &path.target {
+            Target::Object => (edit.model.prefix(&template).is_some(), ""),
+            Target::Parameter(name) => (edit.model.field(&object, name).is_some(), "ValueChange"),
+            Target::Command(_) => (edit.model.command(&template).is_some(), "OperationComplete"),
+            Target::Event(_) => (node.is_some_and(|node| node.events.iter().any(|event| event.path == template)), "Event"),
+        };
+        if !known {
+            return invalid(format!("{path} is not in the data model of this box, so nothing could ever be told of it"));
+        }
+        if !kind.is_empty() && !tells.is_empty() && kind != tells {
+            return invalid(format!("{path} is nothing that NotifType {kind} could tell of; {tells} does"));
         }
     }
     Ok(())

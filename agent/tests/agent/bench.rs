@@ -158,7 +158,7 @@ impl Bench {
         self.take()
     }
 
-    fn happen(&mut self, what: &str) {
+    pub(crate) fn happen(&mut self, what: &str) {
         let (word, rest) = what.split_once(' ').unwrap_or((what, ""));
         match word {
             "up" => self.up(),

@@ -217,13 +217,138 @@ fn nobody_cuts_off_himself_or_the_box() {
             3s > #6 SetResp Device.LocalAgent.Controller.1. ControllerCode=kept [Enable: 7002 a controller does not turn off itself; let another one do it, so that the box stays in somebody's reach]
             4s > #7 Error 7021 Enable: a controller does not turn off itself; let another one do it, so that the box stays in somebody's reach
             4s > #7   Device.LocalAgent.Controller.1.MTP.1.Enable: 7002 a controller does not turn off itself; let another one do it, so that the box stays in somebody's reach
-            5s > #8 Error 7002 Device.LocalAgent.MTP.: no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
-            5s > #8   Device.LocalAgent.MTP.: 7012 no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
-            6s > #9 Error 7002 Device.LocalAgent.MTP.: no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
-            6s > #9   Device.LocalAgent.MTP.: 7012 no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            5s > #8 Error 7002 Device.LocalAgent.MTP.1.Enable: no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            5s > #8   Device.LocalAgent.MTP.1.Enable: 7012 no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            6s > #9 Error 7002 Device.MQTT.Client.1.Enable: no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            6s > #9   Device.MQTT.Client.1.Enable: 7012 no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
             7s > #10 Error 7002 Device.MQTT.Client.1.BrokerAddress: the client has no broker any more: nobody could reach this box to undo it; make another way first
             7s > #10   Device.MQTT.Client.1.BrokerAddress: 7012 the client has no broker any more: nobody could reach this box to undo it; make another way first
             8s > #11 GetResp Device.LocalAgent.Controller.1. ControllerCode=kept
+        "#]],
+    );
+}
+
+#[test]
+fn what_refers_to_a_deleted_row_is_mended() {
+    let role = "Device.LocalAgent.ControllerTrust.Role";
+    check(
+        &format!(
+            "1s < Add {role}. Name=mine
+             2s < Set Device.LocalAgent.Controller.1. AssignedRole!={role}.4,{role}.5
+             3s < Set Device.LocalAgent.ControllerTrust. UntrustedRole!={role}.5 SecuredRoles!={role}.5,{role}.4
+             4s < Set Device.LocalAgent.ControllerTrust. BannedRole!={role}.3
+             5s < Delete {role}.5. {role}.3.
+             6s < Get Device.LocalAgent.ControllerTrust.UntrustedRole Device.LocalAgent.ControllerTrust.BannedRole
+             7s < Get Device.LocalAgent.ControllerTrust.SecuredRoles Device.LocalAgent.Controller.1.AssignedRole
+             8s < from=self::second Add Device.BulkData.Profile. Name=theirs
+             9s < Delete Device.LocalAgent.Controller.2.
+             10s < Get Device.BulkData.Profile.*.Name"
+        ),
+        &expect![[r#"
+            1s > #4 AddResp Device.LocalAgent.ControllerTrust.Role.5. Alias=cpe-5 Name=mine
+            2s > #5 SetResp Device.LocalAgent.Controller.1. AssignedRole=Device.LocalAgent.ControllerTrust.Role.4,Device.LocalAgent.ControllerTrust.Role.5
+            3s > #6 SetResp Device.LocalAgent.ControllerTrust. SecuredRoles=Device.LocalAgent.ControllerTrust.Role.5,Device.LocalAgent.ControllerTrust.Role.4 UntrustedRole=Device.LocalAgent.ControllerTrust.Role.5
+            4s > #7 SetResp Device.LocalAgent.ControllerTrust. BannedRole=Device.LocalAgent.ControllerTrust.Role.3
+            5s > #8 DeleteResp Device.LocalAgent.ControllerTrust.Role.5.: gone [Device.LocalAgent.ControllerTrust.Role.5.]
+            5s > #8 DeleteResp Device.LocalAgent.ControllerTrust.Role.3.: gone [Device.LocalAgent.ControllerTrust.Role.3.]
+            6s > #9 GetResp Device.LocalAgent.ControllerTrust. UntrustedRole=
+            6s > #9 GetResp Device.LocalAgent.ControllerTrust. BannedRole=
+            7s > #10 GetResp Device.LocalAgent.ControllerTrust. SecuredRoles=Device.LocalAgent.ControllerTrust.Role.4
+            7s > #10 GetResp Device.LocalAgent.Controller.1. AssignedRole=Device.LocalAgent.ControllerTrust.Role.4
+            8s > to self::second #11 AddResp Device.BulkData.Profile.2. Alias=cpe-2
+            9s > #12 DeleteResp Device.LocalAgent.Controller.2.: gone [Device.LocalAgent.Controller.2.]
+            10s > #13 GetResp Device.BulkData.Profile.1. Name=health
+        "#]],
+    );
+}
+
+#[test]
+fn what_may_be_done_in_part_is_done_but_for_what_would_cut_off_the_box() {
+    let role = "Device.LocalAgent.ControllerTrust.Role.";
+    check(
+        &format!(
+            "1s < Set Device.LocalAgent.Controller.1. partial ControllerCode=a + Device.LocalAgent.MTP.1. Enable!=false + Device.LocalAgent.Controller.1. ProvisioningCode=b
+             2s < Delete partial {role}1. {role}4. {role}2.
+             3s < Set Device.MQTT.Client.1. partial BrokerAddress!= KeepAliveTime=7 + Device.LocalAgent.Controller.1. ControllerCode=c
+             4s < Get Device.LocalAgent.Controller.1.ControllerCode Device.LocalAgent.Controller.1.ProvisioningCode Device.MQTT.Client.1.KeepAliveTime
+             5s < Get {role}*.Name
+             6s < Set Device.LocalAgent.MTP.1.MQTT. Reference!="
+        ),
+        &expect![[r#"
+            1s > #4 SetResp Device.LocalAgent.Controller.1. ControllerCode=a
+            1s > #4 SetResp Device.LocalAgent.MTP.1.: 7002 Device.LocalAgent.MTP.1.Enable: no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            1s > #4 SetResp   Device.LocalAgent.MTP.1. [Enable: 7012 no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first]
+            1s > #4 SetResp Device.LocalAgent.Controller.1. ProvisioningCode=b
+            2s > #5 DeleteResp Device.LocalAgent.ControllerTrust.Role.1.: gone [Device.LocalAgent.ControllerTrust.Role.1.]
+            2s > #5 DeleteResp Device.LocalAgent.ControllerTrust.Role.4.: 7002 you could not undo this: you would no longer have a role that lets you change roles; let another controller do it
+            2s > #5 DeleteResp Device.LocalAgent.ControllerTrust.Role.2.: gone [Device.LocalAgent.ControllerTrust.Role.2.]
+            3s > #6 SetResp Device.MQTT.Client.1.: 7002 Device.MQTT.Client.1.BrokerAddress: the client has no broker any more: nobody could reach this box to undo it; make another way first
+            3s > #6 SetResp   Device.MQTT.Client.1. [BrokerAddress: 7012 the client has no broker any more: nobody could reach this box to undo it; make another way first]
+            3s > #6 SetResp Device.LocalAgent.Controller.1. ControllerCode=c
+            4s > #7 GetResp Device.LocalAgent.Controller.1. ControllerCode=c
+            4s > #7 GetResp Device.LocalAgent.Controller.1. ProvisioningCode=b
+            4s > #7 GetResp Device.MQTT.Client.1. KeepAliveTime=60
+            5s > #8 GetResp Device.LocalAgent.ControllerTrust.Role.3. Name=Repair
+            5s > #8 GetResp Device.LocalAgent.ControllerTrust.Role.4. Name=Full
+            6s > #9 Error 7002 Device.LocalAgent.MTP.1.MQTT.Reference: no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+            6s > #9   Device.LocalAgent.MTP.1.MQTT.Reference: 7012 no enabled row with Protocol MQTT refers to an enabled MQTT client any more: nobody could reach this box to undo it; make another way first
+        "#]],
+    );
+}
+
+#[test]
+fn a_subscription_is_about_what_there_can_be() {
+    check(
+        "1s < Add Device.LocalAgent.Subscription. ID=a NotifType=ValueChange ReferenceList!=Device.DeviceInfo.Nope
+         2s < Add Device.LocalAgent.Subscription. ID=b NotifType=Event ReferenceList=Device.Boot!,Device.Nope!
+         3s < Add Device.LocalAgent.Subscription. ID=c NotifType=OperationComplete ReferenceList!=Device.Boot!
+         4s < Add Device.LocalAgent.Subscription. ID=d NotifType=ValueChange ReferenceList!=Device.IP.Interface.77.Status,Device.IP.Interface.*.Stats.,Device.IP.Interface.[Name==\"x\"].Name
+         5s < Add Device.LocalAgent.Subscription. ID=e ReferenceList!=Device.IP.Diagnostics.IPPing()
+         6s < Set Device.LocalAgent.Subscription.3. NotifType!=Event
+         7s < Set Device.LocalAgent.Subscription.3. NotifType!=OperationComplete
+         8s < Add Device.LocalAgent.Subscription. ID=f NotifType=ValueChange ReferenceList!=Device.LocalAgent.Subscription.*.ReferenceList#1+.Name
+         9s < Add Device.LocalAgent.Subscription. ID=g NotifType=ObjectCreation ReferenceList!=Device.LocalAgent.Requests.",
+        &expect![[r#"
+            1s > #4 Error 7021 ReferenceList: Device.DeviceInfo.Nope is not in the data model of this box, so nothing could ever be told of it
+            1s > #4   Device.LocalAgent.Subscription.ReferenceList: 7012 Device.DeviceInfo.Nope is not in the data model of this box, so nothing could ever be told of it
+            2s > #5 AddResp Device.LocalAgent.Subscription.1. Alias=cpe-1 ID=b Recipient=Device.LocalAgent.Controller.1 [ReferenceList: 7012 Device.Nope! is not in the data model of this box, so nothing could ever be told of it]
+            3s > #6 Error 7021 ReferenceList: Device.Boot! is nothing that NotifType OperationComplete could tell of; Event does
+            3s > #6   Device.LocalAgent.Subscription.ReferenceList: 7012 Device.Boot! is nothing that NotifType OperationComplete could tell of; Event does
+            4s > #7 AddResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=d Recipient=Device.LocalAgent.Controller.1
+            5s > #8 AddResp Device.LocalAgent.Subscription.3. Alias=cpe-3 ID=e Recipient=Device.LocalAgent.Controller.1
+            6s > #9 Error 7021 NotifType: Device.IP.Diagnostics.IPPing() is nothing that NotifType Event could tell of; OperationComplete does
+            6s > #9   Device.LocalAgent.Subscription.3.NotifType: 7012 Device.IP.Diagnostics.IPPing() is nothing that NotifType Event could tell of; OperationComplete does
+            7s > #10 SetResp Device.LocalAgent.Subscription.3. NotifType=OperationComplete
+            8s > #11 AddResp Device.LocalAgent.Subscription.4. Alias=cpe-4 ID=f Recipient=Device.LocalAgent.Controller.1
+            9s > #12 Error 7021 ReferenceList: Device.LocalAgent.Requests. is not in the data model of this box, so nothing could ever be told of it
+            9s > #12   Device.LocalAgent.Subscription.ReferenceList: 7012 Device.LocalAgent.Requests. is not in the data model of this box, so nothing could ever be told of it
+        "#]],
+    );
+}
+
+#[test]
+fn a_reference_may_name_its_row_by_a_key_and_is_read_by_its_number() {
+    check(
+        "1s < Set Device.LocalAgent.Controller.2. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.[Name==\"Observe\"],Device.LocalAgent.ControllerTrust.Role.4
+         2s < Set Device.LocalAgent.Controller.2.MTP.1.MQTT. AgentMTPReference!=Device.LocalAgent.MTP.[Alias==\"cpe-1\"].
+         3s < Get Device.LocalAgent.Controller.2.AssignedRole Device.LocalAgent.Controller.2.MTP.1.MQTT.AgentMTPReference
+         4s < Set Device.LocalAgent.Controller.2. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.[Name==\"Nope\"]
+         5s < Set Device.LocalAgent.Controller.2. AssignedRole!=Device.LocalAgent.ControllerTrust.Role.[Enable==true]
+         6s < Set Device.LocalAgent.Controller.2. AssignedRole!=Device.LocalAgent.MTP.1
+         7s < Set Device.LocalAgent.MTP.1.MQTT. Reference!=Device.MQTT.Client.[BrokerPort==1883]",
+        &expect![[r#"
+            1s > #4 SetResp Device.LocalAgent.Controller.2. AssignedRole=Device.LocalAgent.ControllerTrust.Role.1,Device.LocalAgent.ControllerTrust.Role.4
+            2s > #5 SetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. AgentMTPReference=Device.LocalAgent.MTP.1
+            3s > #6 GetResp Device.LocalAgent.Controller.2. AssignedRole=Device.LocalAgent.ControllerTrust.Role.1,Device.LocalAgent.ControllerTrust.Role.4
+            3s > #6 GetResp Device.LocalAgent.Controller.2.MTP.1.MQTT. AgentMTPReference=Device.LocalAgent.MTP.1
+            4s > #7 Error 7021 AssignedRole: Device.LocalAgent.ControllerTrust.Role.[Name=="Nope"] is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            4s > #7   Device.LocalAgent.Controller.2.AssignedRole: 7012 Device.LocalAgent.ControllerTrust.Role.[Name=="Nope"] is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            5s > #8 Error 7021 AssignedRole: Device.LocalAgent.ControllerTrust.Role.[Enable==true] is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            5s > #8   Device.LocalAgent.Controller.2.AssignedRole: 7012 Device.LocalAgent.ControllerTrust.Role.[Enable==true] is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            6s > #9 Error 7021 AssignedRole: Device.LocalAgent.MTP.1 is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            6s > #9   Device.LocalAgent.Controller.2.AssignedRole: 7012 Device.LocalAgent.MTP.1 is no row of Device.LocalAgent.ControllerTrust.Role.; AssignedRole takes one that is there
+            7s > #10 Error 7021 Reference: Device.MQTT.Client.[BrokerPort==1883] is no row of Device.MQTT.Client.; Reference takes one that is there
+            7s > #10   Device.LocalAgent.MTP.1.MQTT.Reference: 7012 Device.MQTT.Client.[BrokerPort==1883] is no row of Device.MQTT.Client.; Reference takes one that is there
         "#]],
     );
 }
@@ -363,7 +488,7 @@ fn what_is_set_lasts_and_another_firmware_changes_what_nobody_set() {
 fn settings_that_are_too_much_for_the_flash_are_refused_and_nothing_changes() {
     let mut bench = Bench::new();
     bench.play("0s up");
-    let list = vec![format!("Device.{}", "x".repeat(500)); 32].join(",");
+    let list = vec![format!("Device.LocalAgent.Controller.[Alias==\"{}\"].", "x".repeat(464)); 32].join(",");
     let mut said = String::new();
     for _ in 0..20 {
         said = bench.play(&format!("1s < Add Device.LocalAgent.Subscription. Persistent=true ReferenceList={list}"));

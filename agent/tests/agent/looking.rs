@@ -293,3 +293,49 @@ fn instances() {
         ],
     );
 }
+
+#[test]
+fn the_work_of_one_request_has_a_bound() {
+    let mut bench = Bench::over(ROWS);
+    bench.play("0s up");
+    // Each follows eight references from eight rows, and again from where they lead, and again.
+    let far = "Device.T.[All#*+.All#*+.All#*+.Count==99].Count";
+    bench.paths("Get", &[far]);
+    expect![["0s > #1 GetResp Device.T.[All#*+.All#*+.All#*+.Count==99].Count: nothing\n"]].assert_eq(&bench.take());
+    bench.paths("Get", &[far; 100]);
+    let said = bench.take();
+    let cut = said.lines().position(|line| line.contains(": 7005 the request is too much work for this box")).unwrap();
+    // What came before is answered; what comes after costs nothing more, and says so.
+    assert!((1..50).contains(&cut), "{cut}");
+    assert!(said.lines().skip(cut).all(|line| line.contains(": 7005 ")), "{said}");
+    // The next request has all it needs.
+    bench.paths("Get", &["Device.T.1.Count"]);
+    expect![["0s > #3 GetResp Device.T.1. Count=1\n"]].assert_eq(&bench.take());
+}
+
+#[test]
+fn supported_objects_by_any_name() {
+    let mut bench = Bench::over(ROWS);
+    let said = bench.play(
+        "0s up
+         1s < GetSupportedDM Device.T. Device.T.{i}.U Device.T.{i}.Stats. Device.T.1.U. Device.T.1.Stats.Errors keys first
+         2s < GetSupportedDM Device.T.9.U. Device.T.{i}.U.1. Device.T.1.U.{i}. Device.T.{i}.Nope Device.T.Next+.",
+    );
+    expect![[r#"
+        0s log connected to the broker
+        0s > connect RUN.1 usp/agent/proto::sim-1
+        1s > #1 GetSupportedDMResp Device.T.{i}. table ObjReadOnly key(Name)
+        1s > #1 GetSupportedDMResp Device.T.{i}.Stats. ObjReadOnly
+        1s > #1 GetSupportedDMResp Device.T.{i}.U.{i}. table ObjReadOnly key(Name)
+        1s > #1 GetSupportedDMResp Device.T.{i}.U.{i}. table ObjReadOnly key(Name)
+        1s > #1 GetSupportedDMResp Device.T.{i}.Stats. ObjReadOnly
+        1s > #1 GetSupportedDMResp Device.T.{i}.U.{i}. table ObjReadOnly key(Name)
+        1s > #1 GetSupportedDMResp Device.T.{i}.Stats. ObjReadOnly Errors:ParamUnsignedInt:ParamReadOnly
+        2s > #2 GetSupportedDMResp Device.T.9.U.: 7016 Device.T.9. does not exist
+        2s > #2 GetSupportedDMResp Device.T.{i}.U.1.: 7008 Device.T.{i}.U.1. has both {i} and an instance number; use one of them
+        2s > #2 GetSupportedDMResp Device.T.1.U.{i}.: 7008 Device.T.1.U.{i}. has both {i} and an instance number; use one of them
+        2s > #2 GetSupportedDMResp Device.T.{i}.Nope: 7026 Device.T.{i}.Nope is not in the data model of this box
+        2s > #2 GetSupportedDMResp Device.T.Next+.: 7026 Device.T.Next+. is not in the data model of this box
+    "#]]
+    .assert_eq(&said);
+}

@@ -5,6 +5,7 @@ mod bench;
 mod commands;
 mod editing;
 mod editing_rules;
+mod hostile;
 mod looking;
 mod notifying;
 mod notifying_acts;

@@ -238,7 +238,7 @@ fn a_timer_ends_and_outlives_a_restart() {
             4s > #6 OperateResp Device.ScheduleTimer() as Device.LocalAgent.Request.5.
             21s log connected to the broker
             21s > connect RUN.1 usp/agent/proto::sim-1
-            22s > #7 GetResp Device.LocalAgent.Request.5. Command=Device.ScheduleTimer() CommandKey=l Originator=Device.LocalAgent.Controller.1 Status=Active
+            22s > #7 GetResp Device.LocalAgent.Request.5. Command=Device.ScheduleTimer() CommandKey=l Originator=self::line3 Status=Active
             54s > Notify t: OperationComplete Device.ScheduleTimer() key=l
         "#]],
     );

@@ -117,7 +117,7 @@ fn rows_are_told_as_they_come_and_go() {
         1s > #2 AddResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=t Recipient=Device.LocalAgent.Controller.1
         1s > Notify s: ObjectCreation Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=t Recipient=Device.LocalAgent.Controller.1
         2s > #3 DeleteResp Device.LocalAgent.Subscription.2.: gone [Device.LocalAgent.Subscription.2.]
-        3s > Notify s: ObjectCreation Device.LocalAgent.Request.1. Command=Device.X_LINE3_Test.Work() CommandKey= Originator=Device.LocalAgent.Controller.1
+        3s > Notify s: ObjectCreation Device.LocalAgent.Request.1. Command=Device.X_LINE3_Test.Work() CommandKey= Originator=self::line3
     "#]],
     );
     check(
@@ -152,7 +152,7 @@ fn rows_are_told_as_they_come_and_go() {
         1s > #2 AddResp Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=t Recipient=Device.LocalAgent.Controller.1
         1s > Notify s: ObjectCreation Device.LocalAgent.Subscription.2. Alias=cpe-2 ID=t Recipient=Device.LocalAgent.Controller.1
         2s > #3 DeleteResp Device.LocalAgent.Subscription.2.: gone [Device.LocalAgent.Subscription.2.]
-        3s > Notify s: ObjectCreation Device.LocalAgent.Request.1. Command=Device.X_LINE3_Test.Work() CommandKey= Originator=Device.LocalAgent.Controller.1
+        3s > Notify s: ObjectCreation Device.LocalAgent.Request.1. Command=Device.X_LINE3_Test.Work() CommandKey= Originator=self::line3
     "#]],
     );
 }

@@ -39,7 +39,7 @@ fn an_asynchronous_command_has_a_row_and_tells_its_end() {
          15s end",
         &expect![[r#"
             1s > #3 OperateResp Device.X_LINE3_Test.Work() as Device.LocalAgent.Request.1.
-            2s > #4 GetResp Device.LocalAgent.Request.1. Command=Device.X_LINE3_Test.Work() CommandKey=k1 Originator=Device.LocalAgent.Controller.1 Status=Active
+            2s > #4 GetResp Device.LocalAgent.Request.1. Command=Device.X_LINE3_Test.Work() CommandKey=k1 Originator=self::line3 Status=Active
             3s > #5 GetResp Device.LocalAgent.Request.1. CommandKey=k1
             3s > #5 GetResp Device.LocalAgent. RequestNumberOfEntries=1
             6s > Notify done: OperationComplete Device.X_LINE3_Test.Work() key=k1 Data=

@@ -261,6 +261,13 @@ fn bounds_of_a_request() {
         1s > #3 Error 7005 the answer is larger than 1048576 bytes; ask for less at a time
     "#]]
     .assert_eq(&bench.play(&many(256, "Device.")));
+    let instances = format!("1s < GetInstances {}", "Device.DeviceInfo.ProcessStatus.Process. ".repeat(256));
+    assert_eq!(bench.play(&instances).lines().count(), 9 * 256, "the nine processes, each time");
+    let supported = format!("1s < GetSupportedDM {} params commands events keys", "Device. ".repeat(256));
+    expect![[r#"
+        1s > #5 Error 7005 the answer is larger than 1048576 bytes; ask for less at a time
+    "#]]
+    .assert_eq(&bench.play(&supported));
 }
 
 #[test]
@@ -277,5 +284,29 @@ fn a_path_may_not_name_the_whole_world() {
         0s > connect RUN.1 usp/agent/proto::sim-1
         1s > #1 GetResp Device.IP.Interface.*.IPv4Address.*.IPAddress: 7005 Device.IP.Interface.*.IPv4Address.*.IPAddress names more than 10000 places; ask for less
         1s > #1 GetResp Device.LocalAgent.MTP.1. Alias=cpe-1
+    "#]].assert_eq(&said);
+}
+
+#[test]
+fn the_client_counts_and_counts_anew_with_another_broker() {
+    let mut bench = Bench::new();
+    let said = bench.play(
+        "0s up
+         3s < Get Device.MQTT.Client.1.Stats.
+         4s < Add Device.MQTT.Client.1.Subscription. Enable=true Topic=a + Device.MQTT.Client.1.Subscription. Enable=true Topic=b
+         5s < Get Device.MQTT.Client.1.Stats.SubscribeSent Device.MQTT.Client.1.Stats.PublishReceived
+         6s < Set Device.MQTT.Client.1. BrokerPort=1999
+         7s < Get Device.MQTT.Client.1.Stats.",
+    );
+    expect![[r#"
+        0s log connected to the broker
+        0s > connect RUN.1 usp/agent/proto::sim-1
+        3s > #1 GetResp Device.MQTT.Client.1.Stats. BrokerConnectionEstablished=2026-01-01T00:00:00Z ConnectionErrors=0 LastPublishMessageReceived=2026-01-01T00:00:03Z LastPublishMessageSent=2026-01-01T00:00:00Z MQTTMessagesReceived=0 MQTTMessagesSent=0 PublishErrors=0 PublishReceived=1 PublishSent=1 SubscribeSent=1 UnSubscribeSent=0 X_LINE3_Connections=1
+        4s > #2 AddResp Device.MQTT.Client.1.Subscription.1. Alias=cpe-1 Topic=a
+        4s > #2 AddResp Device.MQTT.Client.1.Subscription.2. Alias=cpe-2 Topic=b
+        5s > #3 GetResp Device.MQTT.Client.1.Stats. SubscribeSent=2
+        5s > #3 GetResp Device.MQTT.Client.1.Stats. PublishReceived=3
+        6s > #4 SetResp Device.MQTT.Client.1. BrokerPort=1999
+        7s > #5 GetResp Device.MQTT.Client.1.Stats. BrokerConnectionEstablished=2026-01-01T00:00:00Z ConnectionErrors=0 LastPublishMessageReceived=2026-01-01T00:00:07Z LastPublishMessageSent=2026-01-01T00:00:06Z MQTTMessagesReceived=0 MQTTMessagesSent=0 PublishErrors=0 PublishReceived=1 PublishSent=1 SubscribeSent=0 UnSubscribeSent=0 X_LINE3_Connections=1
     "#]].assert_eq(&said);
 }

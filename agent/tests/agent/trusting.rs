@@ -163,11 +163,12 @@ fn nobody_lifts_himself_by_what_another_one_set_up() {
          9s < Get Device.LocalAgent.Controller.2.AssignedRole",
         &expect![[r#"
             1s > #1 AddResp Device.LocalAgent.Subscription.1. Alias=s ID=s Recipient=Device.LocalAgent.Controller.1
-            2s > to self::second #2 Error 7006 what the subscription of Device.LocalAgent.Controller.1 sets, it sets with its rights: only Device.LocalAgent.Controller.1 may change TriggerConfigSettings
-            2s > to self::second #2   Device.LocalAgent.Subscription.1.TriggerConfigSettings: 7006 what the subscription of Device.LocalAgent.Controller.1 sets, it sets with its rights: only Device.LocalAgent.Controller.1 may change TriggerConfigSettings
-            3s > to self::second #3 Error 7006 what the subscription of Device.LocalAgent.Controller.1 sets, it sets with its rights: only Device.LocalAgent.Controller.1 may change TriggerAction
-            3s > to self::second #3   Device.LocalAgent.Subscription.1.TriggerAction: 7006 what the subscription of Device.LocalAgent.Controller.1 sets, it sets with its rights: only Device.LocalAgent.Controller.1 may change TriggerAction
-            4s > to self::second #4 SetResp Device.LocalAgent.Subscription.1. Enable=false
+            2s > to self::second #2 Error 7006 Device.LocalAgent.Subscription.1. belongs to Device.LocalAgent.Controller.1: only it, or who may do everything, may change that
+            2s > to self::second #2   Device.LocalAgent.Subscription.1.: 7006 Device.LocalAgent.Subscription.1. belongs to Device.LocalAgent.Controller.1: only it, or who may do everything, may change that
+            3s > to self::second #3 Error 7006 Device.LocalAgent.Subscription.1. belongs to Device.LocalAgent.Controller.1: only it, or who may do everything, may change that
+            3s > to self::second #3   Device.LocalAgent.Subscription.1.: 7006 Device.LocalAgent.Subscription.1. belongs to Device.LocalAgent.Controller.1: only it, or who may do everything, may change that
+            4s > to self::second #4 Error 7006 Device.LocalAgent.Subscription.1. belongs to Device.LocalAgent.Controller.1: only it, or who may do everything, may change that
+            4s > to self::second #4   Device.LocalAgent.Subscription.1.: 7006 Device.LocalAgent.Subscription.1. belongs to Device.LocalAgent.Controller.1: only it, or who may do everything, may change that
             5s > #5 SetResp Device.LocalAgent.Subscription.1. TriggerAction=NotifyAndConfig
             6s > to self::second #6 AddResp Device.LocalAgent.Subscription.2. Alias=t ID=t Recipient=Device.LocalAgent.Controller.2
             7s > #7 OperateResp Device.X_LINE3_Test.Mend() as Device.LocalAgent.Request.1.

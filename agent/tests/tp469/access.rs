@@ -30,7 +30,7 @@ cases! {
     tp_2_24_add_by_search_whole,
     tp_2_25_parameter_of_added_object_omitted,
     tp_2_26_parameter_of_added_object_included,
-    tp_2_27_secured_role: "Device.MQTT.Client.1.Username is the secured parameter",
+    tp_2_27_secured_role: "Device.MQTT.Client.1.Username is this agent's secured parameter: a password nobody reads",
 }
 
 /// The plan's Controller has this row.
@@ -111,6 +111,7 @@ fn tp_2_11_object_creation_allowed(eut: &mut Eut) {
 fn tp_2_12_object_creation_not_allowed(eut: &mut Eut) {
     permit(eut, &[(SUBSCRIPTIONS, ["rwxn", "r---", "rwxn", "rwxn"], "")]);
     denied(eut.add(false, &[(SUBSCRIPTIONS, &[])]));
+    assert!(rows(eut, SUBSCRIPTIONS).is_empty());
 }
 
 fn tp_2_13_object_deletion_allowed(eut: &mut Eut) {
@@ -156,6 +157,7 @@ fn tp_2_17_operation_allowed(eut: &mut Eut) {
 
 fn tp_2_18_operation_not_allowed(eut: &mut Eut) {
     permit(eut, &[("Device.Reboot()", ["rwxn", "rwxn", "rwxn", "r---"], "")]);
+    let starts = eut.log().matches(" runs as ").count();
     // The plan does not set send_resp, and wants the refusal all the same.
     let id = eut.operate_silently("Device.Reboot()", "", &[]);
     let Some(Ok(Response::OperateResp(response))) = eut.answer(&id, LIMIT) else { panic!("no OperateResp") };
@@ -164,6 +166,8 @@ fn tp_2_18_operation_not_allowed(eut: &mut Eut) {
         Some(OperateRespOperationResp::CmdFailure(failure)) => assert_eq!(failure.err_code, code::PERMISSION_DENIED),
         other => panic!("no failure: {other:?}"),
     }
+    eut.hears_nothing(Duration::from_secs(2));
+    assert_eq!(eut.log().matches(" runs as ").count(), starts, "it has rebooted");
 }
 
 const INTERVAL: &str = "Device.LocalAgent.Controller.1.PeriodicNotifInterval";
@@ -195,7 +199,9 @@ fn tp_2_19_value_change_allowed(eut: &mut Eut) {
 
 fn tp_2_20_value_change_not_allowed(eut: &mut Eut) {
     let id = change_what_is_subscribed(eut, "rw--");
+    // Neither this subscription nor anything else tells of it.
     eut.no_notify_of(&id, Duration::from_secs(30));
+    eut.no_notify(Duration::ZERO);
 }
 
 /// Adds a BootParameter to a controller; gives its path.
@@ -207,9 +213,14 @@ fn boot_parameter(eut: &mut Eut) -> String {
 fn tp_2_21_overlapping_permissions(eut: &mut Eut) {
     let row = boot_parameter(eut);
     let [nothing, some] = [["----", "rwxn", "rwxn", "rwxn"], ["rw--", "rwxn", "rwxn", "rwxn"]];
+    // "The lowest available value": below these is only what the role had.
+    let table = permissions(eut);
+    let orders = values(eut, &format!("{table}*.Order"));
+    assert!(orders.values().all(|order| order == "0"), "{orders:?}");
     permit(eut, &[(&row, nothing, "1"), (&row, some, "2")]);
     let found = values(eut, &format!("{ME}BootParameter."));
     assert_eq!(found[&format!("{row}ParameterName")], "Device.LocalAgent.SoftwareVersion");
+    assert_eq!(found[&format!("{row}Enable")], "true");
     permit(eut, &[(&row, nothing, "3")]);
     let response = eut.get(&[&format!("{ME}BootParameter.")]).unwrap();
     assert!(all(&response).is_empty(), "{response:?}");

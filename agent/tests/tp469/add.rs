@@ -1,11 +1,13 @@
 //! Add.
 
+use std::collections::BTreeMap;
+
 use line3_proto::usp::{AddResp, MsgType};
 
 use crate::controller::Params;
 use crate::errors::{is_appropriate, one_blamed};
 use crate::eut::{CONTROLLER, Eut};
-use crate::setup::{CONTROLLERS, SUBSCRIPTIONS, added, controller_row, not_added, own_row, remove_all, rows, split, value, values};
+use crate::setup::{CONTROLLERS, SUBSCRIPTIONS, added, all, controller_row, not_added, own_row, remove_all, shown, split, value, values};
 
 cases! {
     tp_1_1_not_partial_one_object,
@@ -16,10 +18,10 @@ cases! {
     tp_1_6_not_partial_several_objects_one_invalid,
     tp_1_7_not_partial_required_parameter_of_one_object_fails,
     tp_1_8_partial_required_parameter_of_invalid_type,
-    tp_1_9_partial_required_parameter_of_one_object_fails,
+    tp_1_9_partial_required_parameter_of_one_object_fails: "also with another ID, so that the parameter is seen to be refused",
     tp_1_10_unique_key_addressing,
     tp_1_81_automatic_unique_keys,
-    tp_1_88_invalid_unique_key,
+    tp_1_88_invalid_unique_key: "also with a valid Enable, so that the Alias is seen to be refused",
     tp_1_95_search_expression,
     tp_1_96_unique_keys_do_not_change,
     tp_1_104_write_once_read_only,
@@ -32,22 +34,34 @@ fn wanted<'a>(id: &'a str, reference: &'a str) -> [(&'a str, &'a str, bool); 4] 
 
 const VERSION: &str = "Device.LocalAgent.SoftwareVersion";
 
-/// The row was made without errors and tells its unique keys; gives its path.
+/// The row was made without errors and tells these unique keys, and a Get of it shows what was set; gives its path.
 fn created(eut: &mut Eut, response: &AddResp, index: usize, keys: &[&str], params: Params<'_>) -> String {
+    let path = made(response, index, keys).to_owned();
+    let values = values(eut, &path);
+    holds(&values, response, index, params);
+    path
+}
+
+/// The row was made without errors and tells these unique keys; gives its path.
+fn made<'a>(response: &'a AddResp, index: usize, keys: &[&str]) -> &'a str {
     let success = added(response, index);
     assert!(success.param_errs.is_empty(), "{response:?}");
     let mut told: Vec<_> = success.unique_keys.keys().map(String::as_str).collect();
     told.sort_unstable();
     assert_eq!(told, keys, "{response:?}");
-    let path = success.instantiated_path.clone();
-    let values = values(eut, &path);
+    &success.instantiated_path
+}
+
+/// The row that was made has what was set, and the unique keys that it was said to have.
+fn holds(values: &BTreeMap<String, String>, response: &AddResp, index: usize, params: Params<'_>) {
+    let success = added(response, index);
+    let path = &success.instantiated_path;
     for (name, value) in params.iter().map(|(name, value, _)| (*name, *value)) {
         assert_eq!(values[&format!("{path}{name}")], value, "{name}: {values:?}");
     }
     for (name, value) in &success.unique_keys {
         assert_eq!(&values[&format!("{path}{name}")], value, "{name}: {values:?}");
     }
-    path
 }
 
 /// The unique keys of a Subscription.
@@ -61,7 +75,7 @@ fn one_object(eut: &mut Eut, allow_partial: bool, id: &str) {
     let path = created(eut, &response, 0, KEYS, &params);
     assert!(path.starts_with(SUBSCRIPTIONS), "{path}");
     eut.delete(false, &[&path]).unwrap();
-    assert_eq!(rows(eut, SUBSCRIPTIONS), [""; 0]);
+    assert_eq!(shown(eut, SUBSCRIPTIONS), [""; 0]);
 }
 
 fn tp_1_1_not_partial_one_object(eut: &mut Eut) {
@@ -75,12 +89,12 @@ fn tp_1_2_partial_one_object(eut: &mut Eut) {
 }
 
 fn tp_1_3_not_partial_required_parameter_fails(eut: &mut Eut) {
-    let before = rows(eut, SUBSCRIPTIONS);
+    let before = shown(eut, SUBSCRIPTIONS);
     let params =
         [("Enable", "InvalidValue", true), ("ID", "add3", false), ("NotifType", "ValueChange", false), ("ReferenceList", VERSION, false)];
     let error = eut.add(false, &[(SUBSCRIPTIONS, &params)]).unwrap_err();
     assert!(indicates(one_blamed(&error, MsgType::Add), "Enable"), "{error:?}");
-    assert_eq!(rows(eut, SUBSCRIPTIONS), before);
+    assert_eq!(shown(eut, SUBSCRIPTIONS), before);
 }
 
 /// Whether a path of an error means this parameter of a Subscription.
@@ -89,28 +103,32 @@ fn indicates(path: &str, parameter: &str) -> bool {
 }
 
 fn tp_1_4_not_partial_invalid_object(eut: &mut Eut) {
-    let before = rows(eut, SUBSCRIPTIONS);
+    let before = shown(eut, SUBSCRIPTIONS);
     let params = [("Enable", "true", false), ("ID", "add4", false), ("NotifType", "ValueChange", false), ("ReferenceList", VERSION, false)];
     let error = eut.add(false, &[("Device.LocalAgent.InvalidObject.", &params)]).unwrap_err();
     assert_eq!(one_blamed(&error, MsgType::Add), "Device.LocalAgent.InvalidObject.");
-    assert_eq!(rows(eut, SUBSCRIPTIONS), before);
+    assert_eq!(shown(eut, SUBSCRIPTIONS), before);
 }
 
 fn tp_1_5_not_partial_several_objects(eut: &mut Eut) {
     let (one, other) = (wanted("add51", VERSION), wanted("add52", "Device.LocalAgent.EndpointID"));
     let response = eut.add(false, &[(SUBSCRIPTIONS, &one), (SUBSCRIPTIONS, &other)]).unwrap();
     assert_eq!(response.created_obj_results.len(), 2, "{response:?}");
-    let paths = [created(eut, &response, 0, KEYS, &one), created(eut, &response, 1, KEYS, &other)];
+    let paths = [made(&response, 0, KEYS), made(&response, 1, KEYS)];
     assert_ne!(paths[0], paths[1]);
-    eut.delete(false, &[&paths[0], &paths[1]]).unwrap();
+    let values = all(&eut.get(&paths).unwrap());
+    holds(&values, &response, 0, &one);
+    holds(&values, &response, 1, &other);
+    eut.delete(false, &paths).unwrap();
+    assert!(!shown(eut, SUBSCRIPTIONS).iter().any(|row| paths.contains(&row.as_str())));
 }
 
 fn tp_1_6_not_partial_several_objects_one_invalid(eut: &mut Eut) {
-    let before = rows(eut, SUBSCRIPTIONS);
+    let before = shown(eut, SUBSCRIPTIONS);
     let (one, other) = (wanted("add61", VERSION), wanted("add62", "Device.LocalAgent.EndpointID"));
     let error = eut.add(false, &[(SUBSCRIPTIONS, &one), ("Device.LocalAgent.InvalidObject.", &other)]).unwrap_err();
     assert_eq!(one_blamed(&error, MsgType::Add), "Device.LocalAgent.InvalidObject.");
-    assert_eq!(rows(eut, SUBSCRIPTIONS), before);
+    assert_eq!(shown(eut, SUBSCRIPTIONS), before);
 }
 
 fn tp_1_7_not_partial_required_parameter_of_one_object_fails(eut: &mut Eut) {
@@ -134,7 +152,7 @@ fn tp_1_8_partial_required_parameter_of_invalid_type(eut: &mut Eut) {
 }
 
 fn tp_1_9_partial_required_parameter_of_one_object_fails(eut: &mut Eut) {
-    let before = rows(eut, SUBSCRIPTIONS);
+    let before = shown(eut, SUBSCRIPTIONS);
     let mut one = wanted("add91", VERSION);
     one[3].2 = false;
     let mut other = one.to_vec();
@@ -143,8 +161,15 @@ fn tp_1_9_partial_required_parameter_of_one_object_fails(eut: &mut Eut) {
     assert_eq!(response.created_obj_results.len(), 2, "{response:?}");
     let path = created(eut, &response, 0, KEYS, &one);
     assert!(is_appropriate(MsgType::Add, not_added(&response, 1).err_code), "{response:?}");
-    let after = rows(eut, SUBSCRIPTIONS);
+    let after = shown(eut, SUBSCRIPTIONS);
     assert_eq!(after.iter().filter(|row| !before.contains(row)).collect::<Vec<_>>(), [&path]);
+    assert_eq!(after.len(), before.len() + 1);
+    // The plan gives both the same ID, which alone would make the second fail; so that the parameter is seen to:
+    other[1].1 = "add92";
+    let response = eut.add(true, &[(SUBSCRIPTIONS, &other)]).unwrap();
+    assert_eq!(response.created_obj_results.len(), 1, "{response:?}");
+    assert!(is_appropriate(MsgType::Add, not_added(&response, 0).err_code), "{response:?}");
+    assert_eq!(shown(eut, SUBSCRIPTIONS), after);
     eut.delete(false, &[&path]).unwrap();
 }
 
@@ -182,7 +207,7 @@ fn tp_1_81_automatic_unique_keys(eut: &mut Eut) {
 }
 
 fn tp_1_88_invalid_unique_key(eut: &mut Eut) {
-    let before = rows(eut, SUBSCRIPTIONS);
+    let before = shown(eut, SUBSCRIPTIONS);
     // An Alias has to begin with a letter.
     let params = [
         ("Enable", "True", false),
@@ -192,13 +217,13 @@ fn tp_1_88_invalid_unique_key(eut: &mut Eut) {
     ];
     let error = eut.add(false, &[(SUBSCRIPTIONS, &params)]).unwrap_err();
     assert!(error.err_code == 7000 || is_appropriate(MsgType::Add, error.err_code), "{error:?}");
-    assert_eq!(rows(eut, SUBSCRIPTIONS), before);
+    assert_eq!(shown(eut, SUBSCRIPTIONS), before);
     // The plan's Enable is none either; so that the Alias is seen to be refused:
     let mut params = params;
     params[0].1 = "true";
     let error = eut.add(false, &[(SUBSCRIPTIONS, &params)]).unwrap_err();
     assert!(indicates(one_blamed(&error, MsgType::Add), "Alias"), "{error:?}");
-    assert_eq!(rows(eut, SUBSCRIPTIONS), before);
+    assert_eq!(shown(eut, SUBSCRIPTIONS), before);
 }
 
 fn tp_1_95_search_expression(eut: &mut Eut) {
@@ -208,6 +233,9 @@ fn tp_1_95_search_expression(eut: &mut Eut) {
     let response = eut.add(false, &[("Device.LocalAgent.Controller.[Enable==true].BootParameter.", &params)]).unwrap();
     // One result for each Controller that the expression selects.
     assert_eq!(response.created_obj_results.len(), 2, "{response:?}");
+    for result in &response.created_obj_results {
+        assert_eq!(result.requested_path, "Device.LocalAgent.Controller.[Enable==true].BootParameter.", "{response:?}");
+    }
     let values = values(eut, "Device.LocalAgent.Controller.*.BootParameter.");
     for (index, controller) in [me, second].iter().enumerate() {
         let path = &added(&response, index).instantiated_path;

@@ -1,16 +1,18 @@
 //! One case, and how it is run.
 
-use std::any::Any;
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::Instant;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
 use crate::eut::Eut;
 use crate::lab::Lab;
 use crate::table::Table;
+
+/// Nothing takes this long unless it hangs.
+const HANGS: Duration = Duration::from_secs(600);
 
 /// One case.
 pub(crate) struct Case {
@@ -79,18 +81,29 @@ impl Case {
         })
     }
 
-    /// Why it failed.
-    fn run(&self, lab: &Arc<Lab>) -> Option<String> {
-        let said = |_: Box<dyn Any + Send>| PANIC.take();
-        match self.run {
-            Run::Own(run) => catch_unwind(AssertUnwindSafe(|| run(lab))).err().map(said),
-            Run::Eut(run) => match catch_unwind(AssertUnwindSafe(|| Eut::start(lab, self.name))) {
-                Ok(mut eut) => {
-                    let failure = catch_unwind(AssertUnwindSafe(|| run(&mut eut))).err().map(said);
-                    failure.map(|text| format!("{text}\n-- the agent's log\n{}", eut.log()))
+    /// Why it failed. A case that hangs has failed; its thread is left behind, what it has started ends with the run.
+    fn run(&'static self, lab: &Arc<Lab>) -> Option<String> {
+        let (tell, told) = mpsc::channel();
+        let lab = Arc::clone(lab);
+        std::thread::spawn(move || tell.send(self.run_here(&lab)));
+        told.recv_timeout(HANGS).unwrap_or_else(|why| Some(format!("it has not ended after {HANGS:?}: {why}")))
+    }
+
+    fn run_here(&self, lab: &Arc<Lab>) -> Option<String> {
+        let run = || match self.run {
+            Run::Own(run) => run(lab),
+            Run::Eut(run) => {
+                let mut eut = Eut::start(lab, self.name);
+                let ended = catch_unwind(AssertUnwindSafe(|| {
+                    run(&mut eut);
+                    eut.ends_well();
+                }));
+                if let Err(panic) = ended {
+                    PANIC.set(format!("{}\n-- the agent's log\n{}", PANIC.take(), eut.log()));
+                    resume_unwind(panic);
                 }
-                Err(panic) => Some(said(panic)),
-            },
-        }
+            }
+        };
+        catch_unwind(AssertUnwindSafe(run)).err().map(|_| PANIC.take())
     }
 }

@@ -41,7 +41,6 @@ pub(crate) struct Controller {
     records: VecDeque<Content>,
     /// Everything that came, for a case that looks at publications.
     heard: Vec<Publication>,
-    unopened: Vec<String>,
     /// Filters that the broker has granted.
     granted: Vec<String>,
 }
@@ -70,7 +69,6 @@ impl Controller {
             answers: Vec::new(),
             records: VecDeque::new(),
             heard: Vec::new(),
-            unopened: Vec::new(),
             granted: Vec::new(),
         };
         loop {
@@ -147,6 +145,17 @@ impl Controller {
             MsgContent::Error(error) => Some(Err(error)),
             MsgContent::Request(_) => None,
         }
+    }
+
+    /// Nothing was answered that nobody waited for: twice, to a request that wants no answer, or under another message's id.
+    pub(crate) fn no_answer_is_left(&mut self) {
+        self.wait(Duration::ZERO, |_| None::<()>);
+        assert!(self.answers.is_empty(), "answers that nobody waited for: {:?}", self.answers);
+    }
+
+    /// For a case that has judged all answers in [`heard`](Self::heard).
+    pub(crate) fn forget_answers(&mut self) {
+        self.answers.clear();
     }
 
     pub(crate) fn get(&mut self, paths: &[&str]) -> Result<GetResp, Error> {
@@ -319,32 +328,38 @@ impl Controller {
                 Ok(Seen::Heard(publication, content)) => self.file(publication, content),
                 Ok(Seen::Up) => {}
                 Ok(Seen::Subscribed(filter)) => self.granted.push(filter),
-                Ok(Seen::Refused(why)) => self.unopened.push(why),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+                Ok(Seen::Refused(why)) => panic!("the broker serves the controller no more: {why}"),
+                Err(RecvTimeoutError::Timeout) => return None,
+                Err(RecvTimeoutError::Disconnected) => panic!("the controller's line has died"),
             }
         }
     }
 
     fn file(&mut self, publication: Publication, content: Result<Content, String>) {
-        if content.is_ok() {
-            crate::universal::check(&publication, &self.agent, &self.me);
+        // On another topic are no records: a case listens there for something else.
+        if !publication.topic.starts_with("usp/") {
+            self.heard.push(publication);
+            return;
         }
+        // What the agent sends has to be a record for this controller, whatever the case is about.
+        let content = content.unwrap_or_else(|why| panic!("the agent sends what is no record for {}: {why}", self.me));
+        crate::universal::check(&publication, &self.agent, &self.me);
         self.heard.push(publication);
         match content {
-            Ok(Content::Message(message)) => match message.into_content() {
+            Content::Message(message) => match message.into_content() {
                 Some((_, MsgContent::Request(Request::Notify(notify)))) => self.notifies.push_back(notify),
+                Some((_, MsgContent::Request(request))) => panic!("an agent sends no such request: {request:?}"),
                 Some(answer) => self.answers.push(answer),
-                None => self.unopened.push("a message without content".to_owned()),
+                None => panic!("a message without content"),
             },
-            Ok(record) => self.records.push_back(record),
-            Err(why) => self.unopened.push(why),
+            record => self.records.push_back(record),
         }
     }
 
     /// What came and nobody fetched, for the words of a failure.
     fn rest(&self) -> String {
-        let Self { notifies, answers, records, unopened, .. } = self;
-        format!("what came besides: {notifies:?} {answers:?} {records:?} {unopened:?}")
+        let Self { notifies, answers, records, .. } = self;
+        format!("what came besides: {notifies:?} {answers:?} {records:?}")
     }
 }
 

@@ -4,7 +4,7 @@ use line3_proto::usp::{DeleteResp, DeleteRespOperationSuccess, MsgType};
 
 use crate::errors::{is_appropriate, one_blamed};
 use crate::eut::{CONTROLLER, Eut};
-use crate::setup::{CONTROLLERS, SUBSCRIPTIONS, deleted, not_deleted, own_row, put, remove_all, row, rows, subscription, value};
+use crate::setup::{CONTROLLERS, SUBSCRIPTIONS, deleted, not_deleted, own_row, put, remove_all, row, shown, subscription, values};
 
 cases! {
     tp_1_24_not_partial,
@@ -46,14 +46,17 @@ fn tp_1_24_not_partial(eut: &mut Eut) {
     let response = eut.delete(false, &[&path]).unwrap();
     assert_eq!(response.deleted_obj_results.len(), 1, "{response:?}");
     gone(&response, 0, &path, &[&path]);
-    assert!(!rows(eut, SUBSCRIPTIONS).contains(&path));
+    assert!(!shown(eut, SUBSCRIPTIONS).contains(&path));
 }
 
 fn no_such_row(eut: &mut Eut, allow_partial: bool) {
+    let before = shown(eut, SUBSCRIPTIONS);
+    assert!(!before.iter().any(|row| row == NO_ROW), "{before:?}");
     let response = eut.delete(allow_partial, &[NO_ROW]).unwrap();
     assert_eq!(response.deleted_obj_results.len(), 1, "{response:?}");
     assert_eq!(response.deleted_obj_results[0].requested_path, NO_ROW);
     assert_eq!(*deleted(&response, 0), DeleteRespOperationSuccess::default());
+    assert_eq!(shown(eut, SUBSCRIPTIONS), before);
 }
 
 fn tp_1_25_not_partial_no_such_row(eut: &mut Eut) {
@@ -71,7 +74,7 @@ fn tp_1_27_not_partial_several_objects(eut: &mut Eut) {
     assert_eq!(response.deleted_obj_results.len(), 2, "{response:?}");
     gone(&response, 0, &first, &[&first]);
     gone(&response, 1, &second, &[&second]);
-    let left = rows(eut, SUBSCRIPTIONS);
+    let left = shown(eut, SUBSCRIPTIONS);
     assert!(!left.contains(&first) && !left.contains(&second), "{left:?}");
 }
 
@@ -79,7 +82,8 @@ fn tp_1_28_not_partial_one_object_invalid(eut: &mut Eut) {
     let path = one(eut, "delete");
     let error = eut.delete(false, &[&path, INVALID]).unwrap_err();
     assert_eq!(one_blamed(&error, MsgType::Delete), INVALID);
-    assert_eq!(value(eut, &format!("{path}ID")), "delete");
+    let left = values(eut, SUBSCRIPTIONS);
+    assert_eq!(left.get(&format!("{path}ID")).map(String::as_str), Some("delete"), "{left:?}");
 }
 
 fn tp_1_29_partial_no_such_row(eut: &mut Eut) {
@@ -100,7 +104,7 @@ fn tp_1_31_partial_one_object_invalid(eut: &mut Eut) {
     gone(&response, 0, &path, &[&path]);
     assert_eq!(response.deleted_obj_results[1].requested_path, INVALID);
     assert!(is_appropriate(MsgType::Delete, not_deleted(&response, 1).err_code), "{response:?}");
-    assert!(!rows(eut, SUBSCRIPTIONS).contains(&path));
+    assert!(!shown(eut, SUBSCRIPTIONS).contains(&path));
 }
 
 fn tp_1_32_partial_one_row_does_not_exist(eut: &mut Eut) {
@@ -110,7 +114,7 @@ fn tp_1_32_partial_one_row_does_not_exist(eut: &mut Eut) {
     gone(&response, 0, &path, &[&path]);
     assert_eq!(response.deleted_obj_results[1].requested_path, NO_ROW);
     assert_eq!(*deleted(&response, 1), DeleteRespOperationSuccess::default());
-    assert!(!rows(eut, SUBSCRIPTIONS).contains(&path));
+    assert!(!shown(eut, SUBSCRIPTIONS).contains(&path));
 }
 
 /// A BootParameter of the asking controller.
@@ -121,24 +125,24 @@ fn boot_parameter(eut: &mut Eut, parameter: &str, enable: &str) -> String {
 
 fn tp_1_33_unique_key_addressing(eut: &mut Eut) {
     let me = own_row(eut);
-    let alias = value(eut, &format!("{me}Alias"));
+    let alias = &values(eut, &me)[&format!("{me}Alias")];
     let path = boot_parameter(eut, "Device.LocalAgent.SoftwareVersion", "true");
     let number = path.trim_end_matches('.').rsplit('.').next().unwrap();
     let requested = format!("{CONTROLLERS}[EndpointID==\"{CONTROLLER}\"&&Alias==\"{alias}\"].BootParameter.{number}.");
     let response = eut.delete(false, &[&requested]).unwrap();
     assert_eq!(response.deleted_obj_results.len(), 1, "{response:?}");
     gone(&response, 0, &requested, &[&path]);
-    assert!(!rows(eut, &format!("{me}BootParameter.")).contains(&path));
+    assert!(!shown(eut, &format!("{me}BootParameter.")).contains(&path));
 }
 
 fn tp_1_34_wildcard(eut: &mut Eut) {
-    one(eut, "delete1");
-    one(eut, "delete2");
-    let all = rows(eut, SUBSCRIPTIONS);
+    let paths = [one(eut, "delete1"), one(eut, "delete2")];
+    let all = shown(eut, SUBSCRIPTIONS);
+    assert!(paths.iter().all(|path| all.contains(path)), "{all:?}");
     let response = eut.delete(false, &["Device.LocalAgent.Subscription.*."]).unwrap();
     assert_eq!(response.deleted_obj_results.len(), 1, "{response:?}");
     gone(&response, 0, "Device.LocalAgent.Subscription.*.", &all.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(rows(eut, SUBSCRIPTIONS), [""; 0]);
+    assert_eq!(shown(eut, SUBSCRIPTIONS), [""; 0]);
 }
 
 fn tp_1_35_search_expression(eut: &mut Eut) {
@@ -150,8 +154,8 @@ fn tp_1_35_search_expression(eut: &mut Eut) {
     let response = eut.delete(false, &[&requested]).unwrap();
     assert_eq!(response.deleted_obj_results.len(), 1, "{response:?}");
     gone(&response, 0, &requested, &[&on, &on_too]);
-    assert_eq!(rows(eut, &format!("{me}BootParameter.")), [off.as_str()]);
-    assert_eq!(value(eut, &format!("{off}Enable")), "false");
+    assert_eq!(shown(eut, &format!("{me}BootParameter.")), [off.as_str()]);
+    assert_eq!(values(eut, &format!("{me}BootParameter."))[&format!("{off}Enable")], "false");
 }
 
 fn tp_1_90_no_object_matches(eut: &mut Eut) {
@@ -163,5 +167,5 @@ fn tp_1_90_no_object_matches(eut: &mut Eut) {
     assert_eq!(response.deleted_obj_results.len(), 1, "{response:?}");
     assert_eq!(response.deleted_obj_results[0].requested_path, requested);
     assert_eq!(*deleted(&response, 0), DeleteRespOperationSuccess::default());
-    assert_eq!(rows(eut, SUBSCRIPTIONS), [path]);
+    assert_eq!(shown(eut, SUBSCRIPTIONS), [path]);
 }

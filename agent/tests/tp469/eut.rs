@@ -2,31 +2,33 @@
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use line3_proto::EndpointId;
 
-use crate::controller::Controller;
-use crate::lab::{Files, Lab};
+use crate::controller::{Controller, LIMIT};
+use crate::lab::{Files, Lab, Started};
 
 /// The plan's Controller: the one that the agent is configured with, so it may do everything.
 pub(crate) const CONTROLLER: &str = "self::line3";
 
 /// A process of the agent: its configuration, its directory, and, while it runs, the child.
 pub(crate) struct Process {
+    lab: Arc<Lab>,
     pub(crate) id: EndpointId,
     /// What it keeps is in `state` there, its configuration `agent.toml`, what it says `agent.log`.
     pub(crate) dir: PathBuf,
-    child: Option<Child>,
+    child: Option<Started>,
 }
 
 impl Process {
     /// Prepares an agent that connects to this broker, by TLS if there are certificates. `more` is added to its configuration
     /// (whole sections other than `[broker]`). It does not run yet.
-    pub(crate) fn new(lab: &Lab, id: &str, broker: SocketAddr, tls: bool, more: &str) -> Self {
+    pub(crate) fn new(lab: &Arc<Lab>, id: &str, broker: SocketAddr, tls: bool, more: &str) -> Self {
         let id = EndpointId::parse(id).unwrap();
         let dir = lab.dir(id.as_str());
         let files = if tls {
@@ -44,21 +46,16 @@ impl Process {
             broker.port(),
         );
         std::fs::write(dir.join("agent.toml"), text).unwrap();
-        Self { id, dir, child: None }
+        Self { lab: Arc::clone(lab), id, dir, child: None }
     }
 
     /// Starts the process; it runs, but need not be connected yet.
     pub(crate) fn start(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.dir.join("agent.log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_line3-agent"))
-            .arg("--config")
-            .arg(self.dir.join("agent.toml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn();
-        self.child = Some(child.unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_line3-agent"));
+        command.arg("--config").arg(self.dir.join("agent.toml")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.child = Some(self.lab.spawn(&mut command));
     }
 
     /// The number of the process that runs.
@@ -66,20 +63,34 @@ impl Process {
         self.child.as_ref().expect("it does not run").id()
     }
 
-    /// `kill -9`.
+    /// `kill -9`. It must have been well until then.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.is_well();
+        self.child = None;
+    }
+
+    /// Somebody else has sent it `kill -9`, and nothing else has ended it.
+    pub(crate) fn was_killed(&mut self) {
+        let ended = self.child.take().expect("it does not run").ends_within(LIMIT).expect("it is not killed");
+        assert_eq!(ended.signal(), Some(9), "the agent has ended by itself with {ended}:\n{}", self.log());
     }
 
     /// Ends it in order, with SIGTERM.
     pub(crate) fn stop(&mut self) {
         use nix::sys::signal::{Signal, kill};
-        let mut child = self.child.take().expect("it does not run");
+        self.is_well();
+        let child = self.child.take().expect("it does not run");
         kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
-        child.wait().unwrap();
+        let ended = child.ends_within(LIMIT).expect("the agent does not end at SIGTERM");
+        assert!(ended.success(), "the agent ends with {ended}:\n{}", self.log());
+    }
+
+    /// It has not ended by itself if it was started, and nothing of it has panicked.
+    pub(crate) fn is_well(&self) {
+        if let Some(ended) = self.child.as_ref().and_then(Started::ended) {
+            panic!("the agent has ended by itself with {ended}:\n{}", self.log());
+        }
+        assert!(!self.log().contains("panicked at"), "the agent has panicked:\n{}", self.log());
     }
 
     /// What it has said.
@@ -98,8 +109,11 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// A case that forgets its agent does not pass if the agent was not well.
     fn drop(&mut self) {
-        self.kill();
+        if !std::thread::panicking() {
+            self.is_well();
+        }
     }
 }
 
@@ -141,6 +155,14 @@ impl Eut {
     /// What the agent has said.
     pub(crate) fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// What each case ends with: the agent is well, it and the broker still carry a question and its answer (so silence was no
+    /// death), and nothing came that nobody had asked for.
+    pub(crate) fn ends_well(&mut self) {
+        self.process.is_well();
+        let _ = self.controller.get(&["Device.LocalAgent.EndpointID"]);
+        self.controller.no_answer_is_left();
     }
 
     /// A power failure: `kill -9`, a new start; waits until it is connected again.

@@ -7,8 +7,7 @@ use serde_json::Value as Json;
 
 use crate::controller::LIMIT;
 use crate::eut::Eut;
-use crate::notify::secondary;
-use crate::setup::{SUBSCRIPTIONS, own_row, row, rows, subscription};
+use crate::setup::{CONTROLLERS, SUBSCRIPTIONS, added, own_row, rows, subscription, value};
 
 cases! {
     tp_1_79_input_arguments,
@@ -71,10 +70,13 @@ fn tp_1_91_unknown_arguments(eut: &mut Eut) {
 
 fn tp_1_100_missing_mandatory_argument(eut: &mut Eut) {
     subscription(eut, "timer", "OperationComplete", TIMER);
-    let response = eut.operate(TIMER, "test100", &[]).unwrap();
-    match result(&response) {
-        OperateRespOperationResp::CmdFailure(failure) => assert_eq!(failure.err_code, 7027, "{failure:?}"),
-        other => panic!("it should fail: {other:?}"),
+    // The plan's `input_args {}` is an argument without a name, as it is written, and no argument, as it is meant.
+    for args in [&[("", "")][..], &[]] {
+        let response = eut.operate(TIMER, "test100", args).unwrap();
+        match result(&response) {
+            OperateRespOperationResp::CmdFailure(failure) => assert_eq!(failure.err_code, 7027, "{failure:?}"),
+            other => panic!("it should fail: {other:?}"),
+        }
     }
     eut.no_notify(Duration::from_secs(120));
 }
@@ -82,8 +84,25 @@ fn tp_1_100_missing_mandatory_argument(eut: &mut Eut) {
 fn tp_9_9_adding_a_controller(eut: &mut Eut) {
     let id = "self::tp-9-9";
     let mut second = eut.controller(id);
-    let path = secondary(eut, id);
-    let _ = eut.operate(&format!("{path}SendOnBoardRequest()"), "", &[]).unwrap();
+    let own = own_row(eut);
+    let role = value(eut, &format!("{own}AssignedRole"));
+    let params = [
+        ("Alias", "usp-111-Controller", false),
+        ("EndpointID", id, false),
+        ("Enable", "true", false),
+        ("AssignedRole", role.as_str(), false),
+    ];
+    let response = eut.add(false, &[(CONTROLLERS, &params)]).unwrap();
+    assert!(added(&response, 0).param_errs.is_empty(), "{response:?}");
+    let path = added(&response, 0).instantiated_path.clone();
+    assert_eq!(value(eut, &format!("{path}Alias")), "usp-111-Controller");
+    let topic = format!("usp/controller/{id}/{}", eut.agent);
+    let params = [("Enable", "true", false), ("Protocol", "MQTT", false), ("MQTT.Topic", topic.as_str(), false)];
+    let response = eut.add(false, &[(&format!("{path}MTP."), &params)]).unwrap();
+    assert!(added(&response, 0).param_errs.is_empty(), "{response:?}");
+    // An agent may make itself known on its own, as soon as there is a way. What is looked for comes of the command.
+    while second.maybe_notify(Duration::from_secs(2)).is_some() {}
+    eut.operate_silently(&format!("{path}SendOnBoardRequest()"), "", &[]);
     let notify = second.notify_of("", LIMIT);
     assert!(matches!(notify.notification, Some(Notification::OnBoardReq(_))), "{notify:?}");
     // It is able to talk with it.
@@ -93,11 +112,14 @@ fn tp_9_9_adding_a_controller(eut: &mut Eut) {
 fn tp_9_10_boot_parameters(eut: &mut Eut) {
     const IMAGE: &str = "Device.DeviceInfo.BootFirmwareImage";
     let table = format!("{}BootParameter.", own_row(eut));
-    let boot = [("NotifType", "Event"), ("ReferenceList", "Device.Boot!"), ("Enable", "true"), ("Persistent", "true"), ("ID", "boot")];
-    row(eut, SUBSCRIPTIONS, &boot);
-    row(eut, &table, &[("Enable", "true"), ("ParameterName", IMAGE)]);
+    let boot =
+        [("NotifType", "Event", false), ("ReferenceList", "Device.Boot!", false), ("Enable", "true", false), ("Persistent", "true", false)];
+    let parameter = [("Enable", "true", false), ("ParameterName", IMAGE, false)];
+    let response = eut.add(false, &[(SUBSCRIPTIONS, &boot), (&table, &parameter)]).unwrap();
+    (0..2).for_each(|index| assert!(added(&response, index).param_errs.is_empty(), "{response:?}"));
+    let id = added(&response, 0).unique_keys["ID"].clone();
     eut.operate_silently("Device.Reboot()", "", &[]);
-    let notify = eut.notify_of("boot", LIMIT);
+    let notify = eut.notify_of(&id, LIMIT);
     let Some(Notification::Event(event)) = notify.notification else { panic!("no event: {notify:?}") };
     assert_eq!((event.obj_path.as_str(), event.event_name.as_str()), ("Device.", "Boot!"));
     let map: Json = serde_json::from_str(&event.params["ParameterMap"]).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use line3_proto::usp::{GetInstancesResp, GetInstancesRespRequestedPathResult};
 
 use crate::eut::Eut;
-use crate::setup::{CONTROLLERS, controller_row, own_row, row, value};
+use crate::setup::{CONTROLLERS, controller_row, own_row, row, split, value, values};
 
 cases! {
     tp_1_66_first_level_only,
@@ -57,9 +57,10 @@ fn tp_1_67_all_levels(eut: &mut Eut) {
     for path in [&me, &second, &boot, &mtp, &own_mtp] {
         assert!(paths.contains(path.as_str()), "{path} is missing: {paths:?}");
     }
-    // Nothing but rows of this table and below it.
-    assert!(paths.iter().all(|path| path.starts_with(CONTROLLERS)), "{paths:?}");
-    assert!(paths.iter().all(|path| path.trim_end_matches('.').rsplit('.').next().unwrap().parse::<u32>().is_ok()), "{paths:?}");
+    // Exactly the rows of this table and below it that have parameters.
+    let objects: BTreeSet<_> = values(eut, CONTROLLERS).keys().map(|path| split(path).0.to_owned()).collect();
+    let is_row = |path: &&str| path.trim_end_matches('.').rsplit('.').next().unwrap().parse::<u32>().is_ok();
+    assert_eq!(paths, objects.iter().map(String::as_str).filter(is_row).collect());
 }
 
 fn tp_1_68_several_objects(eut: &mut Eut) {

@@ -106,7 +106,7 @@ pub(crate) fn kill_9_never_loses_what_was_acknowledged(lab: &Arc<Lab>) {
             (acknowledged, new) = (acknowledged + 1, states.len() as u64 - 1);
         }
         killer.join().unwrap();
-        eut.process.kill();
+        eut.process.was_killed();
         let possible = &states[usize::try_from(new).unwrap()..];
         let on_disk = kept(&eut);
         assert!(possible.contains(&on_disk), "kill {round} left {on_disk:?}, which is none of {possible:?}\n{}", eut.log());

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use line3_proto::topic::ACL_BOX_PATTERNS;
@@ -19,7 +19,7 @@ const START: Duration = Duration::from_secs(10);
 struct Broker {
     boxes: SocketAddr,
     controllers: SocketAddr,
-    process: Child,
+    _process: Started,
 }
 
 /// See the module.
@@ -28,6 +28,51 @@ pub(crate) struct Lab {
     authority: OnceLock<CertifiedIssuer<'static, KeyPair>>,
     broker: Mutex<Option<Broker>>,
     count: AtomicU32,
+    /// The processes that may still run; nothing once the run is over.
+    started: Mutex<Option<Vec<Weak<Mutex<Child>>>>>,
+}
+
+/// A process of this run. Dropping it ends it.
+pub(crate) struct Started {
+    id: u32,
+    child: Arc<Mutex<Child>>,
+}
+
+impl Started {
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&self) -> Option<ExitStatus> {
+        self.child.lock().unwrap().try_wait().unwrap()
+    }
+
+    /// How it ends, if it does so in this time.
+    pub(crate) fn ends_within(&self, limit: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + limit;
+        loop {
+            match self.ended() {
+                None if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+                ended => return ended,
+            }
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        end(&self.child);
+    }
+}
+
+/// `kill -9`, which is nothing to a process that has ended.
+fn end(child: &Mutex<Child>) {
+    if let Ok(mut child) = child.lock() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
 }
 
 /// The files of a certificate: the authority's, its own, its key.
@@ -42,7 +87,7 @@ impl Lab {
     /// Nothing runs yet.
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, authority: OnceLock::new(), broker: Mutex::default(), count: AtomicU32::new(0) }
+        Self { dir, authority: OnceLock::new(), broker: Mutex::default(), count: AtomicU32::new(0), started: Mutex::new(Some(Vec::new())) }
     }
 
     /// A directory of one's own, removed at the end of the run.
@@ -68,12 +113,22 @@ impl Lab {
         self.broker(|broker| broker.controllers)
     }
 
-    /// Ends the broker.
+    /// Starts a process that ends with the run at the latest.
+    pub(crate) fn spawn(&self, command: &mut Command) -> Started {
+        let mut started = self.started.lock().unwrap();
+        let started = started.as_mut().expect("the run is over");
+        started.retain(|child| child.strong_count() > 0);
+        let child = command.spawn().unwrap();
+        let (id, child) = (child.id(), Arc::new(Mutex::new(child)));
+        started.push(Arc::downgrade(&child));
+        Started { id, child }
+    }
+
+    /// The run is over: ends every process that still runs, whoever holds it, and removes all that was written.
     pub(crate) fn end(&self) {
-        if let Some(mut broker) = self.broker.lock().unwrap().take() {
-            let _ = broker.process.kill();
-            let _ = broker.process.wait();
-        }
+        let started = self.started.lock().ok().and_then(|mut started| started.take());
+        started.into_iter().flatten().filter_map(|child| child.upgrade()).for_each(|child| end(&child));
+        let _ = std::fs::remove_dir_all(self.dir.path());
     }
 
     /// The authority that signs everybody.
@@ -95,17 +150,14 @@ impl Lab {
             let (boxes, controllers) = (free(), free());
             let conf = configure(&dir, &files, boxes, controllers);
             let log = std::fs::File::create(dir.join("log")).unwrap();
-            let mut process =
-                Command::new(program).arg("-c").arg(conf).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+            let process = self.spawn(Command::new(program).arg("-c").arg(conf).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log));
             let until = Instant::now() + START;
-            while Instant::now() < until && process.try_wait().unwrap().is_none() {
+            while Instant::now() < until && process.ended().is_none() {
                 if TcpStream::connect(boxes).is_ok() && TcpStream::connect(controllers).is_ok() {
-                    return Broker { boxes, controllers, process };
+                    return Broker { boxes, controllers, _process: process };
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
-            let _ = process.kill();
-            let _ = process.wait();
         }
         panic!("mosquitto does not start: {}", std::fs::read_to_string(dir.join("log")).unwrap_or_default());
     }
@@ -149,11 +201,11 @@ pub(crate) fn issue(authority: &CertifiedIssuer<'static, KeyPair>, dir: &Path, n
     files
 }
 
-/// Writes Mosquitto's configuration: two doors as in the field, one for boxes that may do what a box may and use what is below
-/// `tp469/<box>/`, one for controllers that may do everything.
+/// Writes Mosquitto's configuration: two doors as in the field, one for boxes that may do what a box may and publish to the
+/// topic of 10.13, one for controllers that may do everything.
 fn configure(dir: &Path, files: &Files, boxes: SocketAddr, controllers: SocketAddr) -> PathBuf {
     let Files { ca, certificate, key } = files;
-    std::fs::write(dir.join("boxes.acl"), format!("{}\npattern readwrite tp469/%u/#\n", ACL_BOX_PATTERNS.join("\n"))).unwrap();
+    std::fs::write(dir.join("boxes.acl"), format!("{}\npattern write mqtt-bulkdata\n", ACL_BOX_PATTERNS.join("\n"))).unwrap();
     std::fs::write(dir.join("controllers.acl"), "pattern readwrite #\n").unwrap();
     let mut text = "per_listener_settings true\nuser root\nset_tcp_nodelay true\nmax_queued_messages 10000\nlog_dest stderr\n".to_owned();
     for (who, address) in [("boxes", boxes), ("controllers", controllers)] {

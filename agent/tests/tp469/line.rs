@@ -111,7 +111,8 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.orders = None;
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the controller's line has panicked");
         }
     }
 }

@@ -24,13 +24,13 @@ mod setup;
 mod table;
 mod universal;
 
+mod absent;
 mod access;
 mod add;
 mod bulk;
 mod delete;
 mod functionality;
 mod get;
-
 mod instances;
 mod killed;
 mod mqtt;
@@ -45,6 +45,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
+use nix::sys::signal::{SigSet, Signal};
 
 use case::Case;
 use lab::Lab;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         *filter = format!("tp_{}_", filter.replace('.', "_"));
     }
     let lab = Arc::new(Lab::new());
+    end_at_signals(&lab);
     let table = Arc::new(Table::new(GROUPS.iter().copied().flatten()));
     case::keep_panics();
     let mut trials: Vec<Trial> = GROUPS.iter().copied().flatten().map(|case| case.trial(&lab, &table)).collect();
@@ -90,10 +92,27 @@ fn main() -> ExitCode {
         killed::kill_9_never_loses_what_was_acknowledged(&shared);
         Ok(())
     }));
+    let shared = Arc::clone(&lab);
+    trials.push(Trial::test("what_does_not_apply_is_not_supported", move || {
+        absent::what_does_not_apply_is_not_supported(&shared);
+        Ok(())
+    }));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         print!("{table}");
     }
     lab.end();
     conclusion.exit_code()
+}
+
+/// Ctrl-C and its like end everything that the run has started, too. Before any other thread, so that all leave these signals to it.
+fn end_at_signals(lab: &Arc<Lab>) {
+    let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+    signals.thread_block().unwrap();
+    let lab = Arc::clone(lab);
+    std::thread::spawn(move || {
+        let signal = signals.wait().unwrap();
+        lab.end();
+        std::process::exit(128 + signal as i32);
+    });
 }

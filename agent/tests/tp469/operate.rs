@@ -12,8 +12,8 @@ use crate::eut::Eut;
 use crate::setup::{rows, subscription, value};
 
 cases! {
-    tp_1_61_reboot,
-    tp_1_62_reboot_without_response,
+    tp_1_61_reboot: "the agent is set to restart itself for a reboot, not the machine",
+    tp_1_62_reboot_without_response: "the agent is set to restart itself for a reboot, not the machine",
     tp_1_64_asynchronous: "NSLookupDiagnostics() is the asynchronous operation",
     tp_1_65_asynchronous_without_response: "NSLookupDiagnostics() is the asynchronous operation",
     tp_1_92_default_arguments: "IPPing() stands for TraceRoute(): 3 repetitions, 1000 ms",
@@ -52,6 +52,7 @@ fn tp_1_62_reboot_without_response(eut: &mut Eut) {
     let id = eut.operate_silently("Device.Reboot()", "test62", &[]);
     reboots(eut, before);
     assert_eq!(eut.answer(&id, Duration::ZERO), None);
+    eut.no_answer_is_left();
 }
 
 /// An asynchronous command that any machine can run: nobody needs to listen there.
@@ -95,19 +96,27 @@ fn tp_1_65_asynchronous_without_response(eut: &mut Eut) {
     let id = eut.operate_silently(COMMAND, "test65", ARGS);
     completed(&eut.notify_of("done", LIMIT), "done", COMMAND, "test65");
     assert_eq!(eut.answer(&id, Duration::from_secs(1)), None);
+    eut.no_answer_is_left();
 }
 
 fn tp_1_92_default_arguments(eut: &mut Eut) {
     const PING: &str = "Device.IP.Diagnostics.IPPing()";
     subscription(eut, "done", "OperationComplete", PING);
     // Nobody answers this group on the loopback interface: a kernel leaves echoes to groups unanswered.
-    let begun = Instant::now();
-    let response = eut.operate(PING, "test92", &[("Host", "224.0.0.1"), ("Interface", "lo"), ("ProtocolVersion", "Any")]).unwrap();
-    let row = request_row(&response, PING);
-    assert!(rows(eut, "Device.LocalAgent.Request.").contains(&row), "{row}");
-    let outputs = completed(&eut.notify_of("done", LIMIT), "done", PING, "test92").output_args;
-    let took = begun.elapsed();
-    assert_eq!([&outputs["Status"], &outputs["SuccessCount"], &outputs["FailureCount"]], ["Complete", "0", "3"], "{outputs:?}");
-    // Three times the 1000 ms, and 200 ms between; not sooner by more than 1 %, and not as late as with 2000 ms.
-    assert!(took > Duration::from_millis(3366) && took < Duration::from_millis(6400), "{took:?}");
+    let args = [("Host", "224.0.0.1"), ("Interface", "lo"), ("ProtocolVersion", "Any")];
+    // Three times the 1000 ms, and 200 ms between, within 1 %. Never sooner; later only because this machine has much else to do, so
+    // one time of several has to be right.
+    let (sooner, later) = (Duration::from_millis(3366), Duration::from_millis(3434));
+    let mut times = Vec::new();
+    while times.last().is_none_or(|took| *took > later) {
+        assert!(times.len() < 10, "{times:?}");
+        let begun = Instant::now();
+        let response = eut.operate(PING, "test92", &args).unwrap();
+        let row = request_row(&response, PING);
+        assert!(rows(eut, "Device.LocalAgent.Request.").contains(&row), "{row}");
+        let outputs = completed(&eut.notify_of("done", LIMIT), "done", PING, "test92").output_args;
+        times.push(begun.elapsed());
+        assert_eq!([&outputs["Status"], &outputs["SuccessCount"], &outputs["FailureCount"]], ["Complete", "0", "3"], "{outputs:?}");
+        assert!(*times.last().unwrap() > sooner, "{times:?}");
+    }
 }

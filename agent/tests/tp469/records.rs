@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use line3_proto::record::{self, Content, VERSION};
 use line3_proto::usp::{
-    Body, Get, Msg, MsgContent, NoSessionContextRecord, PayloadSarState, Record, RecordType, Request, SessionContextRecord,
+    Body, Get, Msg, MsgContent, NoSessionContextRecord, PayloadSarState, Record, RecordType, Request, Response, SessionContextRecord,
 };
 use prost::Message as _;
 use rcgen::{CertifiedIssuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
 
 use crate::eut::{CONTROLLER, Eut, Process};
 use crate::lab::{authority, issue};
@@ -104,6 +104,7 @@ fn tp_3_1_bad_request(eut: &mut Eut) {
         Record { version: String::new(), ..sealed(&id, CONTROLLER, plain(payload())) }.encode_to_vec(),
     ];
     let before = eut.heard().len();
+    assert!(eut.records().is_empty());
     for bytes in bad {
         eut.publish(bytes);
     }
@@ -112,7 +113,8 @@ fn tp_3_1_bad_request(eut: &mut Eut) {
     let me = eut.me.clone();
     let heard = eut.heard()[before..].to_vec();
     let (last, answers) = heard.split_last().unwrap();
-    assert!(record::open(&last.payload, &me).is_ok());
+    let Content::Message(last) = record::open(&last.payload, &me).unwrap().content else { panic!("{last:?}") };
+    assert!(matches!(last.into_content(), Some((_, MsgContent::Response(Response::GetResp(_))))), "the last answer is that of the Get");
     for answer in answers {
         match record::open(&answer.payload, &me).unwrap().content {
             Content::Message(message) => {
@@ -123,6 +125,7 @@ fn tp_3_1_bad_request(eut: &mut Eut) {
             other => panic!("{other:?}"),
         }
     }
+    eut.forget_answers();
 }
 
 fn tp_4_1_certificates(eut: &mut Eut) {
@@ -130,19 +133,25 @@ fn tp_4_1_certificates(eut: &mut Eut) {
     let response = eut.supported_protocol("1.0,1.1,1.2,1.3,1.4").unwrap();
     assert!(response.agent_supported_protocol_versions.split(',').any(|version| version == "1.4"), "{response:?}");
     // The agent shows its own certificate to a broker that it trusts, and speaks to no other.
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let mut agent = Process::new(&eut.lab, "self::tp-4-1-too", listener.local_addr().unwrap(), true, "");
-    agent.start();
-    let own = CertificateDer::from_pem_file(agent.dir.join("certificate.pem")).unwrap();
-    assert_eq!(handshake(eut, &listener, eut.lab.authority()), Ok(own));
-    let foreign = handshake(eut, &listener, &authority("somebody else"));
+    let own = |agent: &Process| CertificateDer::from_pem_file(agent.dir.join("certificate.pem")).unwrap();
+    let (agent, shown) = handshake(eut, "right", eut.lab.authority(), "127.0.0.1");
+    assert_eq!(shown, Ok(own(&agent)));
+    let (_, foreign) = handshake(eut, "foreign", &authority("somebody else"), "127.0.0.1");
     assert!(foreign.as_ref().is_err_and(|why| why.contains("UnknownCA")), "{foreign:?}");
+    // One that is another server's.
+    let (_, misplaced) = handshake(eut, "misplaced", eut.lab.authority(), "127.0.0.2");
+    assert!(misplaced.as_ref().is_err_and(|why| why.contains("fatal alert")), "{misplaced:?}");
 }
 
-/// Plays a broker with a certificate of this authority. Gives the certificate of the agent once it has sent something over the
-/// protected line, or why it does not come to that.
-fn handshake(eut: &Eut, listener: &TcpListener, authority: &CertifiedIssuer<'static, KeyPair>) -> Result<CertificateDer<'static>, String> {
-    let files = issue(authority, &eut.lab.dir("broker"), "127.0.0.1");
+/// Starts an agent and plays its broker, with a certificate of this authority for this address. Gives the agent, and its certificate
+/// once it has sent something over the protected line, or why it does not come to that.
+fn handshake(
+    eut: &Eut,
+    name: &str,
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    address: &str,
+) -> (Process, Result<CertificateDer<'static>, String>) {
+    let files = issue(authority, &eut.lab.dir("broker"), address);
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(eut.lab.authority().pem().as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -153,12 +162,20 @@ fn handshake(eut: &Eut, listener: &TcpListener, authority: &CertifiedIssuer<'sta
         .with_client_cert_verifier(verifier)
         .with_single_cert(vec![CertificateDer::from_pem_file(files.certificate).unwrap()], PrivateKeyDer::from_pem_file(files.key).unwrap())
         .unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut agent = Process::new(&eut.lab, &format!("self::tp-4-1-{name}"), listener.local_addr().unwrap(), true, "");
+    agent.start();
     let (mut stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(crate::controller::LIMIT)).unwrap();
     let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
     let mut tls = rustls::Stream::new(&mut connection, &mut stream);
     let mut first = [0];
-    tls.read_exact(&mut first).map_err(|error| error.to_string())?;
+    if let Err(error) = tls.read_exact(&mut first) {
+        return (agent, Err(error.to_string()));
+    }
     assert_eq!(first[0], 0x10, "the agent begins with something else than CONNECT");
-    Ok(connection.peer_certificates().unwrap()[0].clone().into_owned())
+    let version = connection.protocol_version();
+    assert!(matches!(version, Some(ProtocolVersion::TLSv1_2 | ProtocolVersion::TLSv1_3)), "{version:?}");
+    let shown = connection.peer_certificates().unwrap()[0].clone().into_owned();
+    (agent, Ok(shown))
 }

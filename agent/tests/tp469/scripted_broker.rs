@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -42,7 +43,7 @@ impl ScriptedBroker {
     }
 
     /// An agent of factory settings with this broker. It does not run yet.
-    pub(crate) fn agent(&self, lab: &Lab, case: &str) -> Process {
+    pub(crate) fn agent(&self, lab: &Arc<Lab>, case: &str) -> Process {
         Process::new(lab, &format!("self::{case}"), self.address(), false, QUIET)
     }
 

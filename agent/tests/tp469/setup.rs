@@ -84,6 +84,19 @@ pub(crate) fn rows(controller: &mut Controller, table: &str) -> Vec<String> {
     response.req_path_results[0].curr_insts.iter().map(|row| row.instantiated_obj_path.clone()).collect()
 }
 
+/// The rows of a table that a Get of it shows.
+pub(crate) fn shown(controller: &mut Controller, table: &str) -> Vec<String> {
+    let response = controller.get(&[table]).unwrap();
+    assert_eq!(response.req_path_results.len(), 1, "{response:?}");
+    all(&response);
+    let is_row = |path: &&str| {
+        let number = path.strip_prefix(table).and_then(|path| path.strip_suffix('.'));
+        number.unwrap_or_else(|| panic!("{path} is not below {table}")).parse::<u32>().is_ok()
+    };
+    let paths = response.req_path_results[0].resolved_path_results.iter().map(|object| object.resolved_path.as_str());
+    paths.filter(is_row).map(str::to_owned).collect()
+}
+
 /// The result of an AddResp with this index, a success.
 pub(crate) fn added(response: &AddResp, index: usize) -> &AddRespOperationSuccess {
     match status(response, index) {

@@ -14,7 +14,7 @@ use crate::setup::{SUBSCRIPTIONS, split, supported_path, values};
 
 cases! {
     tp_1_72_all_levels_all_options,
-    tp_1_73_first_level_all_options,
+    tp_1_73_first_level_all_options: "children tell their unique keys too, as the last metric of 1.75 wants",
     tp_1_74_first_level_no_options,
     tp_1_75_several_objects,
     tp_1_76_root,
@@ -149,19 +149,50 @@ fn tp_1_72_all_levels_all_options(eut: &mut Eut) {
         assert!(paths.contains(path), "{path} is missing: {paths:?}");
     }
     cover(eut, "Device.LocalAgent.", &result.supported_objs);
+    has(result, "Device.LocalAgent.", &["Periodic!"]);
+    has(result, "Device.LocalAgent.Controller.{i}.", &["SendOnBoardRequest()"]);
+    // Neither more nor less than is said about it from the root.
+    let mut all = supported_objects(eut, "Device.");
+    all.retain(|object| object.supported_obj_path.starts_with("Device.LocalAgent."));
+    assert_eq!(result.supported_objs, all);
     // Each table with rows that can be told apart says how.
     for object in result.supported_objs.iter().filter(|object| object.is_multi_instance) {
         assert!(!object.unique_key_sets.is_empty(), "{} has no unique keys", object.supported_obj_path);
     }
 }
 
-/// What the instantiated data model has below this object is all supported.
+/// An object has these commands and events.
+fn has(result: &RequestedObjectResult, object: &str, names: &[&str]) {
+    let object = result.supported_objs.iter().find(|known| known.supported_obj_path == object).unwrap();
+    let commands = object.supported_commands.iter().map(|command| command.command_name.as_str());
+    let known: BTreeSet<_> = commands.chain(object.supported_events.iter().map(|event| event.event_name.as_str())).collect();
+    assert!(names.iter().all(|name| known.contains(name)), "{names:?} are not all in {known:?}");
+}
+
+/// Whether a value can be of this type.
+fn is_of(value: &str, value_type: ParamValueType) -> bool {
+    match value_type {
+        ParamValueType::ParamBoolean => ["true", "false"].contains(&value),
+        ParamValueType::ParamInt => value.parse::<i32>().is_ok(),
+        ParamValueType::ParamLong => value.parse::<i64>().is_ok(),
+        ParamValueType::ParamUnsignedInt => value.parse::<u32>().is_ok(),
+        ParamValueType::ParamUnsignedLong => value.parse::<u64>().is_ok(),
+        ParamValueType::ParamDecimal => value.parse::<f64>().is_ok(),
+        ParamValueType::ParamDateTime => value.len() >= "0001-01-01T00:00:00Z".len() && value.contains('T'),
+        ParamValueType::ParamHexBinary => value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        ParamValueType::ParamBase64 | ParamValueType::ParamString => true,
+        ParamValueType::ParamUnknown => false,
+    }
+}
+
+/// What the instantiated data model has below this object is all supported, and of the type that is said.
 fn cover(eut: &mut Eut, below: &str, supported: &[SupportedObjectResult]) {
-    for path in values(eut, below).keys() {
-        let (object, name) = split(path);
+    for (path, value) in values(eut, below) {
+        let (object, name) = split(&path);
         let object = supported.iter().find(|known| known.supported_obj_path == supported_path(object));
-        let known = object.is_some_and(|object| object.supported_params.iter().any(|param| param.param_name == name));
-        assert!(known, "{path} is not supported");
+        let known = object.and_then(|object| object.supported_params.iter().find(|param| param.param_name == name));
+        let known = known.unwrap_or_else(|| panic!("{path} is not supported"));
+        assert!(is_of(&value, known.value_type()), "{path} = {value:?} is no {:?}", known.value_type());
     }
 }
 
@@ -238,6 +269,7 @@ fn tp_1_76_root(eut: &mut Eut) {
     assert!(any(|object| !object.supported_params.is_empty()) && any(|object| !object.supported_commands.is_empty()));
     assert!(any(|object| !object.supported_events.is_empty()) && any(|object| !object.unique_key_sets.is_empty()));
     cover(eut, "Device.", &result.supported_objs);
+    has(result, "Device.", &["Reboot()", "ScheduleTimer()", "Boot!"]);
 }
 
 fn tp_1_77_unsupported_object(eut: &mut Eut) {
@@ -270,6 +302,11 @@ fn tp_1_97_commands(eut: &mut Eut) {
         object.supported_params.is_empty() && object.supported_events.is_empty() && object.unique_key_sets.is_empty()
     };
     assert!(objects.iter().all(only));
+    let whole = supported_objects(eut, "Device.");
+    let of = |objects: &[SupportedObjectResult]| -> Vec<_> {
+        objects.iter().map(|object| (object.supported_obj_path.clone(), object.supported_commands.clone())).collect()
+    };
+    assert_eq!(of(objects), of(&whole));
     let mut commands = objects.iter().flat_map(|object| &object.supported_commands);
     assert!(commands.clone().any(|command| command.command_type() == CmdType::CmdSync));
     assert!(commands.any(|command| command.command_type() == CmdType::CmdAsync && !command.input_arg_names.is_empty()));
@@ -285,22 +322,30 @@ fn tp_1_98_events(eut: &mut Eut) {
         object.supported_params.is_empty() && object.supported_commands.is_empty() && object.unique_key_sets.is_empty()
     };
     assert!(objects.iter().all(only));
+    let whole = supported_objects(eut, "Device.");
+    let of = |objects: &[SupportedObjectResult]| -> Vec<_> {
+        objects.iter().map(|object| (object.supported_obj_path.clone(), object.supported_events.clone())).collect()
+    };
+    assert_eq!(of(objects), of(&whole));
     assert!(objects.iter().flat_map(|object| &object.supported_events).any(|event| !event.arg_names.is_empty()));
 }
 
 fn tp_1_99_unique_key_sets(eut: &mut Eut) {
-    // The plan writes the path without its final dot, which would make it a parameter's; the object is meant.
-    let request = GetSupportedDm { obj_paths: vec![SUBSCRIPTIONS.to_owned()], return_unique_key_sets: true, ..GetSupportedDm::default() };
-    let response = eut.supported(request).unwrap();
-    assert_eq!(response.req_obj_results.len(), 1);
-    let result = fine(&response, 0, SUBSCRIPTIONS);
-    assert_eq!(result.supported_objs.len(), 1, "{result:?}");
-    let object = &result.supported_objs[0];
-    assert!(object.supported_params.is_empty() && object.supported_commands.is_empty() && object.supported_events.is_empty());
-    let sets: BTreeSet<BTreeSet<&str>> =
-        object.unique_key_sets.iter().map(|keys| keys.key_names.iter().map(String::as_str).collect()).collect();
-    assert_eq!(object.unique_key_sets.len(), 2, "{object:?}");
-    assert_eq!(sets, [["Alias"].into(), ["Recipient", "ID"].into()].into());
+    // The plan writes the path without its final dot; the object is meant either way.
+    for path in ["Device.LocalAgent.Subscription", SUBSCRIPTIONS] {
+        let request = GetSupportedDm { obj_paths: vec![path.to_owned()], return_unique_key_sets: true, ..GetSupportedDm::default() };
+        let response = eut.supported(request).unwrap();
+        assert_eq!(response.req_obj_results.len(), 1);
+        let result = fine(&response, 0, path);
+        assert_eq!(result.supported_objs.len(), 1, "{result:?}");
+        let object = &result.supported_objs[0];
+        assert_eq!(object.supported_obj_path, "Device.LocalAgent.Subscription.{i}.");
+        assert!(object.supported_params.is_empty() && object.supported_commands.is_empty() && object.supported_events.is_empty());
+        let sets: BTreeSet<BTreeSet<&str>> =
+            object.unique_key_sets.iter().map(|keys| keys.key_names.iter().map(String::as_str).collect()).collect();
+        assert_eq!(object.unique_key_sets.len(), 2, "{object:?}");
+        assert_eq!(sets, [["Alias"].into(), ["Recipient", "ID"].into()].into());
+    }
 }
 
 /// What is said about exactly one element of an object.

@@ -125,7 +125,8 @@ pub enum Output {
         /// Where it listens.
         topic: Option<String>,
     },
-    /// Another endpoint says that it goes, or its broker says so for it (Will).
+    /// Another endpoint says that it goes, or its broker says so for it (Will). To an agent also: it has just sent that one a
+    /// disconnect record.
     Disconnected {
         /// Who.
         from: EndpointId,

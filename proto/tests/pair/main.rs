@@ -250,6 +250,7 @@ fn a_record_that_cannot_be_worked_on_is_refused_where_that_can_be_heard() {
     expect![[r#"
         0.0s box ignores on usp/agent/proto::sim-1: 7106 (session context not allowed): session context is not spoken here; send records without one
         0.0s box sends
+        0.0s box: self::line3 goes None session context is not spoken here; send records without one
         0.0s box ignores on usp/agent/proto::sim-1: 2 bytes that are no USP record: failed to decode Protobuf message: invalid tag value: 0
         0.1s line3: proto::sim-1 goes None session context is not spoken here; send records without one
     "#]].assert_eq(&pair.take());

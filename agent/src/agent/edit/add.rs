@@ -12,7 +12,7 @@ use line3_proto::usp::{
     CreateObject, CreatedObjectResult,
 };
 
-use super::{Denied, Editor, Granted, Target, Wish, grant, refusal, settle, told};
+use super::{Denied, Editor, Granted, Target, Wish, grant, is_ones_own, refusal, settle, told};
 use crate::agent::get::within_bounds;
 use crate::agent::look::Look;
 use crate::agent::model::Source;
@@ -23,8 +23,9 @@ use crate::settings::{SettingDef, Settings};
 pub(crate) fn add(look: &mut Look<'_>, draft: &mut Settings, request: &Add, editor: &Editor<'_>) -> Result<AddResp, Refusal> {
     within_bounds(request.create_objs.len())?;
     let mut results = Vec::new();
-    for object in &request.create_objs {
+    for object in editor.objects(&request.create_objs) {
         let made: Vec<(String, Result<AddRespOperationSuccess, Denied>)> = match tables(look, &object.obj_path) {
+            _ if let Some(refused) = &editor.refused => vec![(object.obj_path.clone(), Err(refused.fault.clone().into()))],
             Ok(tables) => tables
                 .into_iter()
                 .map(|(table, def)| {
@@ -87,6 +88,8 @@ fn create(
     if !look.rights.allows(Kind::Obj, Right::Write, table) {
         return Err(Fault::new(code::PERMISSION_DENIED, format!("your roles do not let you add to {table}")).into());
     }
+    // A new row belongs to who makes it; in a profile of another one it would not.
+    is_ones_own(look, draft, table, editor)?;
     editor.count(object.param_settings.len())?;
     if draft.rows(table).count() >= def.max_rows {
         let text = format!("{table} has {} rows, the most there can be; delete one first", def.max_rows);

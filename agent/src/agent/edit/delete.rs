@@ -9,7 +9,7 @@ use line3_proto::usp::{
     DeletedObjectResult, UnaffectedPathError,
 };
 
-use super::{Editor, refusal};
+use super::{Editor, is_ones_own, refusal};
 use crate::agent::get::within_bounds;
 use crate::agent::look::{Look, is_object};
 use crate::agent::model::Source;
@@ -20,8 +20,12 @@ use crate::settings::{SettingDef, Settings};
 pub(crate) fn delete(look: &mut Look<'_>, draft: &mut Settings, request: &Delete, editor: &Editor<'_>) -> Result<DeleteResp, Refusal> {
     within_bounds(request.obj_paths.len())?;
     let mut results = Vec::new();
-    for path in &request.obj_paths {
-        let oper_status = match rows(look, path) {
+    for path in editor.objects(&request.obj_paths) {
+        let rows = match &editor.refused {
+            Some(refused) => Err(refused.fault.clone()),
+            None => rows(look, path),
+        };
+        let oper_status = match rows {
             Ok(rows) => delete_rows(look, draft, rows, request.allow_partial, editor)?,
             Err(fault) if request.allow_partial => {
                 DeleteRespOperStatus::OperFailure(DeleteRespOperationFailure { err_code: fault.code, err_msg: fault.text })
@@ -68,7 +72,7 @@ fn delete_rows(
 ) -> Result<DeleteRespOperStatus, Refusal> {
     let (mut affected, mut unaffected) = (Vec::new(), Vec::new());
     for (path, def) in rows {
-        match deletable(look, &path, def, editor) {
+        match deletable(look, draft, &path, def, editor) {
             // Of a row that an earlier path of the request has deleted, nothing is left to delete.
             Ok(_) if !draft.instances.contains_key(&path) => {}
             Ok(def) => {
@@ -100,13 +104,20 @@ fn delete_rows(
 }
 
 /// Whether a row may be deleted: its definition, or why not.
-fn deletable(look: &Look<'_>, path: &str, def: Option<&'static SettingDef>, editor: &Editor<'_>) -> Result<&'static SettingDef, Fault> {
+fn deletable(
+    look: &Look<'_>,
+    draft: &Settings,
+    path: &str,
+    def: Option<&'static SettingDef>,
+    editor: &Editor<'_>,
+) -> Result<&'static SettingDef, Fault> {
     let Some(def) = def else {
         return Err(Fault::new(code::DELETE_FAILURE, format!("{path} cannot be deleted from outside")));
     };
     if !look.rights.allows(Kind::InstantiatedObj, Right::Write, path) {
         return Err(Fault::new(code::PERMISSION_DENIED, format!("your roles do not let you delete {path}")));
     }
+    is_ones_own(look, draft, path, editor)?;
     // Nobody cuts off himself by accident: so there is always a controller that can mend what was done.
     let way = format!("{}MTP.", editor.by);
     if !editor.by.is_empty() && (path == editor.by || path.starts_with(&way)) {

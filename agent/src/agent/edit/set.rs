@@ -6,11 +6,11 @@ use line3_proto::fault::code;
 use line3_proto::path::Path;
 use line3_proto::row::Args;
 use line3_proto::usp::{
-    Set, SetResp, SetRespOperStatus, SetRespOperationFailure, SetRespOperationStatus, SetRespOperationSuccess, SetRespParameterError,
-    UpdateObject, UpdatedInstanceFailure, UpdatedInstanceResult, UpdatedObjectResult,
+    ParamError, Set, SetResp, SetRespOperStatus, SetRespOperationFailure, SetRespOperationStatus, SetRespOperationSuccess,
+    SetRespParameterError, UpdateObject, UpdatedInstanceFailure, UpdatedInstanceResult, UpdatedObjectResult,
 };
 
-use super::{Denied, Editor, Granted, Target, Wish, grant, refusal, settle, told};
+use super::{Denied, Editor, Granted, Target, Wish, grant, is_ones_own, refusal, settle, told};
 use crate::agent::get::within_bounds;
 use crate::agent::look::{Look, Place, is_object};
 use crate::agent::model::Source;
@@ -23,8 +23,12 @@ type Failures = Vec<(String, Denied)>;
 pub(crate) fn set(look: &mut Look<'_>, draft: &mut Settings, request: &Set, editor: &Editor<'_>) -> Result<SetResp, Refusal> {
     within_bounds(request.update_objs.len())?;
     let mut results = Vec::new();
-    for object in &request.update_objs {
-        let oper_status = match update(look, draft, object, editor) {
+    for object in editor.objects(&request.update_objs) {
+        let updated = match &editor.refused {
+            Some(refused) => Err(refused_as(refused, object)),
+            None => update(look, draft, object, editor),
+        };
+        let oper_status = match updated {
             Ok(updated_inst_results) => SetRespOperStatus::OperSuccess(SetRespOperationSuccess { updated_inst_results }),
             Err(failures) if request.allow_partial => SetRespOperStatus::OperFailure(failure(failures)),
             Err(failures) => return Err(blamed(failures)),
@@ -66,6 +70,19 @@ fn blamed(failures: Failures) -> Refusal {
         blamed.extend(denied.params.into_iter().map(|(name, fault)| (format!("{path}{name}"), fault)));
     }
     refusal(&fault, blamed)
+}
+
+/// What of an object failed that is refused as a whole.
+fn refused_as(refused: &Refusal, object: &UpdateObject) -> Failures {
+    let failure = |param: &ParamError| {
+        let (at, name) = param.param_path.split_at(param.param_path.rfind('.').map_or(0, |dot| dot + 1));
+        let fault = Fault::new(param.err_code, param.err_msg.as_str());
+        (at.to_owned(), Denied { fault: refused.fault.clone(), params: vec![(name.to_owned(), fault)] })
+    };
+    if refused.params.is_empty() {
+        return vec![(object.obj_path.clone(), refused.fault.clone().into())];
+    }
+    refused.params.iter().map(failure).collect()
 }
 
 /// Updates all rows that an object's path matches, or none.
@@ -126,7 +143,10 @@ fn update_one(
     let old = draft.instances.get(&place.path).cloned().unwrap_or_default();
     let target = Target { path: &place.path, template: place.template, fields: node.fields(), old: Some(&old) };
     let Granted { values, faults } = match node.source {
-        Source::Setting(def) => settle(look, draft, def, &target, wishes, editor)?,
+        Source::Setting(def) => {
+            is_ones_own(look, draft, &place.path, editor)?;
+            settle(look, draft, def, &target, wishes, editor)?
+        }
         _ => {
             let granted = grant(look, &target, wishes, &[])?;
             stays(look, place, &granted.values)?;

@@ -302,9 +302,24 @@ fn an_assigned_client_identifier_is_kept_for_good() {
     bench.agent = start(&bench.clock, &bench.flash);
     let did = bench.did();
     assert_eq!(configured(&did).client_id, "auto-9");
+    bench.set(CLIENT, "ClientID", "");
     let long = Some("x".repeat(MAX_CLIENT_ID + 1));
     bench.up(Session { assigned_client_id: long, ..Session::default() });
-    assert_eq!(bench.value(&format!("{CLIENT}ClientID")), "auto-9");
+    assert_eq!(bench.value(&format!("{CLIENT}ClientID")), "");
+}
+
+/// A broker that gives a new name at each connection, asked or not.
+#[test]
+fn a_client_identifier_that_nobody_asked_for_wears_out_no_flash() {
+    let mut bench = Bench::new();
+    bench.up(Session::default());
+    bench.set(CLIENT, "ClientID", "");
+    let before = bench.flash.saves();
+    for number in 1..=20 {
+        bench.up(Session { assigned_client_id: Some(format!("auto-{number}")), ..Session::default() });
+    }
+    assert_eq!(bench.flash.saves(), before + 1);
+    assert_eq!(bench.value(&format!("{CLIENT}ClientID")), "auto-1");
 }
 
 #[test]
@@ -315,4 +330,31 @@ fn force_reconnect_connects_anew() {
     let did = bench.ask(Request::Operate(Operate { command, send_resp: true, ..Operate::default() }));
     assert_eq!(did.iter().filter(|did| **did == Did::Reconnect).count(), 1, "{did:?}");
     assert!(matches!(did.iter().find_map(answer), Some(Ok(Response::OperateResp(_)))), "{did:?}");
+}
+
+#[test]
+fn after_a_disconnect_record_a_connect_record_comes_first() {
+    let mut bench = Bench::new();
+    bench.did();
+    bench.up(Session::default());
+    let me = bench.agent.id().clone();
+    let session = Record {
+        version: "1.4".to_owned(),
+        to_id: me.to_string(),
+        from_id: bench.me.to_string(),
+        record_type: Some(RecordType::SessionContext(SessionContextRecord { session_id: 2, ..SessionContextRecord::default() })),
+        ..Record::default()
+    };
+    // Once a controller says so, and once the agent does, to a session.
+    for payload in [record::seal_disconnect(&bench.me, &me, "pause", 0), session.encode_to_vec()] {
+        let publication =
+            Publication { topic: INBOX.to_owned(), payload, response_topic: Some("reply".to_owned()), ..Publication::default() };
+        let did = bench.link(LinkEvent::Received(publication, None));
+        assert!(!did.iter().any(|did| subscribed_topic(did).is_some()), "it waits for something to say: {did:?}");
+        let get = || Request::Get(Get { param_paths: vec!["Device.LocalAgent.EndpointID".to_owned()], max_depth: 0 });
+        let did = bench.ask(get());
+        let [connect, told] = &did[..] else { panic!("{did:?}") };
+        assert!(subscribed_topic(connect).is_some() && answer(told).is_some(), "{did:?}");
+        assert_eq!(bench.ask(get()).len(), 1, "once");
+    }
 }

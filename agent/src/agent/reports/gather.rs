@@ -5,7 +5,7 @@ use line3_proto::row::Field;
 use line3_proto::value::ValueType;
 
 use super::encode::Report;
-use crate::agent::look::{Look, Place, Row};
+use crate::agent::look::{Look, Place, Row, rows_below};
 use crate::agent::rights::{Kind, Right};
 use crate::settings::Settings;
 
@@ -63,11 +63,11 @@ impl References {
                     report.add(shown, value, if field.list { ValueType::String } else { field.ty });
                 };
                 match &reference.target {
-                    Target::Parameter(only) => each(look, place.template, |row| row.path == place.path, Some(only), &mut put),
+                    Target::Parameter(only) => each(look, place.template, &place, Some(only), &mut put),
                     Target::Object => {
                         let templates: Vec<&'static str> = look.model.below(place.template).map(|(template, _)| template).collect();
                         for template in templates {
-                            each(look, template, |row| row.path.starts_with(&place.path), None, &mut put);
+                            each(look, template, &place, None, &mut put);
                         }
                     }
                     Target::Command(_) | Target::Event(_) => {}
@@ -77,13 +77,17 @@ impl References {
     }
 }
 
-/// Visits the values, or the one value, of those rows of an object that are wanted, where they may be read.
-fn each(look: &mut Look<'_>, template: &str, wanted: impl Fn(&Row) -> bool, only: Option<&str>, put: &mut dyn FnMut(&Row, &Field, &str)) {
+/// Visits the values, or the one value, of the rows of an object at and below a place, where they may be read.
+fn each(look: &mut Look<'_>, template: &str, place: &Place, only: Option<&str>, put: &mut dyn FnMut(&Row, &Field, &str)) {
     let fields: &[Field] = look.model.nodes.get(template).map(|node| node.fields()).unwrap_or_default();
     let rows = look.rows(template);
     let Ok(rows) = &*rows else { return };
-    let rights = look.rights;
-    for row in rows.iter().filter(|row| wanted(row) && rights.allows(Kind::Obj, Right::Read, &row.path)) {
+    let (rights, rows) = (look.rights, rows_below(rows, place));
+    // References that name the same over and over are no way to keep the box busy.
+    if look.spend(rows.len().saturating_mul(only.map_or(fields.len(), |_| 1))).is_err() {
+        return;
+    }
+    for row in rows.iter().filter(|row| rights.allows(Kind::Obj, Right::Read, &row.path)) {
         let within = rights.within(&row.path);
         for (name, value) in row.values.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
             if let (Ok(value), Some(field)) = (value, fields.iter().find(|field| field.name == *name))

@@ -9,7 +9,7 @@ use line3_proto::{Now, row};
 use super::{MAX_BYTES, path_of};
 use crate::agent::model::EventDef;
 use crate::agent::notify::Happening;
-use crate::agent::{Agent, Output};
+use crate::agent::{Agent, CONTROLLERS, Output};
 use crate::settings::bulk_data::{self, MqttRow};
 
 /// The most reports in one publication.
@@ -47,10 +47,16 @@ fn whole<'a>(reports: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
 }
 
 impl Agent {
-    /// Tells a report to whoever subscribed to it. It is sent again as their subscriptions say.
-    pub(super) fn push(&mut self, now: Now, profile: &str, report: &[u8]) {
+    /// Tells a report to whoever subscribed to it: the controller that it belongs to, and those that may read everything, as it
+    /// holds what that controller may read. It is sent again as their subscriptions say.
+    pub(super) fn push(&mut self, now: Now, profile: &str, owner: &str, report: &[u8]) {
         let data = String::from_utf8(whole([report].into_iter())).unwrap_or_default();
-        self.tell(now, &Happening::Event { path: &format!("{profile}Push!"), args: PushArgs { Data: data }.to_args() });
+        let (path, args) = (format!("{profile}Push!"), PushArgs { Data: data }.to_args());
+        let may_hear = |row: &str| row.trim_end_matches('.') == owner.trim_end_matches('.') || self.rights_of(row).is_full();
+        let rows: Vec<String> = self.settings.rows(CONTROLLERS).map(|(row, _)| row.to_owned()).filter(|row| may_hear(row)).collect();
+        for row in rows {
+            self.tell_only(now, Some(&row), &Happening::Event { path: &path, args: args.clone() });
+        }
     }
 
     /// Hands the next publication of each profile to the link, one at a time.
