@@ -17,6 +17,7 @@ mod lab;
 #[path = "load/process.rs"]
 mod process;
 
+use std::path::Path;
 use std::time::Duration;
 
 use client::{Client, Phase, Took};
@@ -73,17 +74,19 @@ fn main() {
         return;
     }
     let program = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_line3-agent").to_owned());
+    // cargo starts a bench in the package's directory; who names a file stands in the one above.
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_line3-agent")));
+    let program = program.to_str().expect("a path that is text");
     println!("{program}; load average before: {}", load());
     let lab = Lab::new();
     let mut beyond = Vec::new();
 
-    let tls = Agent::start(&program, &lab, "self::load-tls", lab.boxes(), true);
+    let tls = Agent::start(program, &lab, "self::load-tls", lab.boxes(), true);
     let tls_idle = tls.idle();
     drop(tls);
 
     let broker = Plain::start(&lab);
-    let agent = Agent::start(&program, &lab, "self::load", broker.address, false);
+    let agent = Agent::start(program, &lab, "self::load", broker.address, false);
     let plain_idle = agent.idle();
     let mut client = Client::connect(broker.address.port(), &agent.id);
     let at_once = client.answers_at_most_once();
