@@ -8,8 +8,8 @@ use line3_proto::row::{self, Args};
 use line3_proto::{Fault, Now, Wall, catalogue};
 use serde::{Deserialize, Serialize};
 
+use super::Agent;
 use super::jobs::{JobId, Order};
-use super::{Agent, CONTROLLERS};
 use crate::commands::CommandDef;
 use crate::host::Host;
 
