@@ -14,6 +14,7 @@ use super::journal::{self, Entry, Stage};
 use super::model::EventDef;
 use super::notify::{Happening, Recipient};
 use super::{Agent, CONTROLLERS, Output, get};
+use crate::objects::device_info;
 use crate::view::RebootMode;
 
 /// How long an answer that precedes a restart has to reach the broker.
@@ -58,7 +59,7 @@ impl Agent {
     /// Finds out whether this start is a boot, tells it, and ends the calls that led to it.
     pub(super) fn boot(&mut self, now: Now) {
         let boot_id = self.facts.boot_id.clone().unwrap_or_default();
-        let version = self.facts.device.software_version.clone();
+        let version = self.with_view(now, device_info::version).unwrap_or_default();
         let before = self.journal.clone();
         // Where the kernel has no boot id, every start of the agent counts as a boot.
         let has_booted = |before: &str| boot_id.is_empty() || *before != boot_id;

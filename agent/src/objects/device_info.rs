@@ -98,7 +98,7 @@ fn known(value: &str, name: &str, files: &[&str]) -> Known<String> {
 }
 
 /// The version of the firmware that runs.
-pub(super) fn version(view: &View<'_>) -> Known<String> {
+pub(crate) fn version(view: &View<'_>) -> Known<String> {
     configured(&view.facts.device.software_version).map_or_else(|| firmware(view.host), Ok)
 }
 

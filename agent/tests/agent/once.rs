@@ -154,6 +154,16 @@ fn a_restart_of_the_agent_alone_is_no_boot() {
 }
 
 #[test]
+fn firmware_that_names_its_own_version_is_known_by_it() {
+    let mut bench = system();
+    bench.config.device.software_version = String::new();
+    bench.play("1s boot\n2s up");
+    bench.config.device.software_version = "2.0".to_owned();
+    let said = bench.play("3s boot\n4s up");
+    assert!(said.contains("FirmwareUpdated=true"), "{said}");
+}
+
+#[test]
 fn a_boot_into_other_firmware_says_so_once() {
     let mut bench = system();
     bench.config.device.software_version = "2.0".to_owned();
