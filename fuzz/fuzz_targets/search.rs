@@ -15,14 +15,8 @@ thread_local! {
     static RIG: RefCell<Rig> = RefCell::new(Rig::with_objects(ROWS));
 }
 
-const CODES: [u32; 6] = [
-    0,
-    code::INVALID_PATH_SYNTAX,
-    code::INVALID_PATH,
-    code::OBJECT_DOES_NOT_EXIST,
-    code::VALUE_ABSENT,
-    code::RESOURCES_EXCEEDED,
-];
+const CODES: [u32; 6] =
+    [0, code::INVALID_PATH_SYNTAX, code::INVALID_PATH, code::OBJECT_DOES_NOT_EXIST, code::VALUE_ABSENT, code::RESOURCES_EXCEEDED];
 
 fn check(rig: &mut Rig, paths: &[String]) {
     match rig.ask(Request::Get(Get { param_paths: paths.to_vec(), max_depth: 0 })) {

@@ -10,9 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use line3_agent::settings::{SETTINGS, SettingDef, Settings};
 use line3_fuzz::Rig;
 use line3_proto::row::Args;
-use line3_proto::usp::{
-    Add, CreateObject, CreateParamSetting, Delete, Request, Set, UpdateObject, UpdateParamSetting,
-};
+use line3_proto::usp::{Add, CreateObject, CreateParamSetting, Delete, Request, Set, UpdateObject, UpdateParamSetting};
 
 /// The most steps of one input.
 const MAX_STEPS: usize = 24;
@@ -21,9 +19,30 @@ const MAX_STEPS: usize = 24;
 const MAX_SETTINGS: usize = 2 << 20;
 
 const VALUES: [&str; 24] = [
-    "", "true", "false", "0", "1", "2", "60", "4294967295", "-1", "Device.", "Device.LocalAgent.", "Device.MQTT.Client.1",
-    "Device.LocalAgent.MTP.1", "Device.Boot!", "Device.LocalAgent.Controller.1", "ValueChange", "Event", "MQTT", "USPEventNotif", "NameValuePair",
-    "2024-01-01T00:00:00Z", "self::line3", "usp/x", "127.0.0.1",
+    "",
+    "true",
+    "false",
+    "0",
+    "1",
+    "2",
+    "60",
+    "4294967295",
+    "-1",
+    "Device.",
+    "Device.LocalAgent.",
+    "Device.MQTT.Client.1",
+    "Device.LocalAgent.MTP.1",
+    "Device.Boot!",
+    "Device.LocalAgent.Controller.1",
+    "ValueChange",
+    "Event",
+    "MQTT",
+    "USPEventNotif",
+    "NameValuePair",
+    "2024-01-01T00:00:00Z",
+    "self::line3",
+    "usp/x",
+    "127.0.0.1",
 ];
 
 #[derive(Arbitrary, Debug)]
@@ -74,7 +93,8 @@ enum Value<'a> {
 }
 
 fn template(path: &str) -> String {
-    let level = |level: &str| if level.bytes().all(|b| b.is_ascii_digit()) && !level.is_empty() { "{i}".to_owned() } else { level.to_owned() };
+    let level =
+        |level: &str| if level.bytes().all(|b| b.is_ascii_digit()) && !level.is_empty() { "{i}".to_owned() } else { level.to_owned() };
     path.split('.').map(level).collect::<Vec<_>>().join(".")
 }
 
@@ -150,10 +170,9 @@ fn request(step: &Step<'_>, settings: &Settings) -> Option<Request> {
                 })
                 .collect(),
         }),
-        Step::Delete { partial, places } => Request::Delete(Delete {
-            allow_partial: *partial,
-            obj_paths: places.iter().map(|place| place.path(settings)).collect(),
-        }),
+        Step::Delete { partial, places } => {
+            Request::Delete(Delete { allow_partial: *partial, obj_paths: places.iter().map(|place| place.path(settings)).collect() })
+        }
         Step::Restart | Step::Full(_) | Step::Pass(_) => return None,
     })
 }
@@ -193,7 +212,9 @@ fn check(settings: &Settings) {
 /// What outlives a restart.
 fn lasting(settings: &Settings) -> Settings {
     let mut lasting = settings.clone();
-    lasting.instances.retain(|path, args| !path.starts_with("Device.LocalAgent.Subscription.") || args.get("Persistent").is_some_and(|it| it == "true"));
+    lasting
+        .instances
+        .retain(|path, args| !path.starts_with("Device.LocalAgent.Subscription.") || args.get("Persistent").is_some_and(|it| it == "true"));
     lasting.highest.clear();
     lasting
 }
