@@ -18,7 +18,7 @@ use line3_proto::usp::{Msg, MsgContent, Request, Response};
 use line3_proto::{EndpointId, Machine, Mono, Now, Publication, Topic, Wall};
 
 /// Things to look at that have every type of value, which the agent's own tests use too.
-#[path = "../../agent/tests/agent/rows.rs"]
+#[path = "../../tests/agent/rows.rs"]
 pub mod rows;
 
 /// The controller that the box obeys.
