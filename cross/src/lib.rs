@@ -6,5 +6,6 @@ pub mod operation;
 pub mod place;
 pub mod process;
 pub mod say;
+pub mod selftest;
 pub mod setup;
 pub mod target;

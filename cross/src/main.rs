@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use line3_cross::place::{self, Prefix};
 use line3_cross::target::Target;
-use line3_cross::{build, say, setup};
+use line3_cross::{build, say, selftest, setup};
 
 /// Builds, weighs, tests and packs the agent for the processors of boxes.
 #[derive(Parser)]
@@ -24,6 +24,12 @@ enum What {
     Setup,
     /// Build the agent for a target, and print where it is and what it weighs; fails if it is over its budget
     Build {
+        /// A target, or `all`
+        target: String,
+    },
+    /// Run a built agent, under an emulator where this machine is none of its kind: a whole session with a real controller, over mutual
+    /// TLS; and where it runs natively, what it holds in memory and how fast it starts
+    Selftest {
         /// A target, or `all`
         target: String,
     },
@@ -55,6 +61,7 @@ fn run(command: What) -> Result<()> {
                 say::result(&format!("{}  {} bytes, budget {}", built.program.display(), built.bytes, target.budget.binary));
             }
         }
+        What::Selftest { target } => selftest::selftest(&root, &Target::named(&root, &target)?)?,
     }
     Ok(())
 }

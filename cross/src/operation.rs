@@ -224,12 +224,18 @@ fn configure(data: &Path, api: SocketAddr, broker: SocketAddr) -> Result<()> {
     let configuration = format!(
         "api-listen = \"{api}\"\n[embedded-broker]\nlisten = \"{broker}\"\nnames = [\"{}\"]\n[[engineer]]\nname = \"test\"\nrole = \"lead\"\ntoken-sha256 = \"{}\"\n",
         broker.ip(),
-        hex(&Sha256::digest(&token)),
+        digest(token.as_bytes()),
     );
     for (name, text) in [("line3.toml", configuration), ("client.toml", format!("url = \"http://{api}\"\ntoken = \"{token}\"\n"))] {
         std::fs::write(data.join(name), text).with_context(|| data.join(name).display().to_string())?;
     }
     Ok(())
+}
+
+/// The SHA-256 of bytes, in hexadecimal digits.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -252,6 +258,6 @@ mod tests {
 
     #[test]
     fn the_token_is_of_its_digest() {
-        assert_eq!(hex(&Sha256::digest("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(digest(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

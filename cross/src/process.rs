@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use crate::say;
+
 /// How often something is looked at while it is waited for.
 const PACE: Duration = Duration::from_millis(50);
 
@@ -75,6 +77,18 @@ impl Process {
         self.end();
     }
 
+    /// SIGTERM, upon which it must end well within `limit`.
+    ///
+    /// # Errors
+    /// It does not end, or with another exit code than 0.
+    pub fn stop(mut self, limit: Duration) -> Result<()> {
+        say::quietly("SIGTERM", Command::new("sh").args(["-c", &format!("kill {}", self.pid())]))?;
+        let ended = until(&format!("{} ends by SIGTERM", self.what), limit, || self.ended());
+        let status = ended.map_err(|error| anyhow!("{error:#}; {}", self.last_lines()))?;
+        ensure!(status.success(), "{} ended by SIGTERM with {status}; {}", self.what, self.last_lines());
+        Ok(())
+    }
+
     fn end(&mut self) {
         // Both fail only where it is gone already.
         let _ = self.child.kill();
@@ -120,15 +134,21 @@ pub fn finished(what: &str, command: &Command, limit: Duration, log: &Path) -> R
 /// Waits until `look` gives something, but not longer than `limit`. `what` says what should be, for the error: "the box is online".
 ///
 /// # Errors
-/// It did not become so in time, or `look` failed.
-pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+/// It did not come about in time, or `look` failed.
+pub fn until<T>(what: &str, limit: Duration, look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    until_every(PACE, what, limit, look)
+}
+
+/// The same, looking every `pace`.
+pub fn until_every<T>(pace: Duration, what: &str, limit: Duration, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let start = Instant::now();
     loop {
         if let Some(found) = look()? {
             return Ok(found);
         }
-        ensure!(start.elapsed() < limit, "it did not come about within {} s that {what}", limit.as_secs_f32());
-        std::thread::sleep(PACE.min(limit.saturating_sub(start.elapsed())));
+        let left = limit.saturating_sub(start.elapsed());
+        ensure!(!left.is_zero(), "it did not come about within {} s that {what}", limit.as_secs_f32());
+        std::thread::sleep(pace.min(left));
     }
 }
 
