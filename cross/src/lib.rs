@@ -2,7 +2,9 @@
 #![allow(clippy::disallowed_methods, reason = "it runs programs and writes files, on a developer's machine")]
 
 pub mod build;
+pub mod package;
 pub mod place;
 pub mod say;
 pub mod setup;
+pub mod source;
 pub mod target;

@@ -1,12 +1,13 @@
 //! `cargo cross`: the agent for the processors of boxes. See `cross/README.md`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use line3_cross::place::{self, Prefix};
 use line3_cross::target::Target;
-use line3_cross::{build, say, setup};
+use line3_cross::{build, package, say, setup};
 
 /// Builds, weighs, tests and packs the agent for the processors of boxes.
 #[derive(Parser)]
@@ -26,6 +27,14 @@ enum What {
     Build {
         /// A target, or `all`
         target: String,
+    },
+    /// Pack the agent that was built last for a target: .deb, .ipk, .tar.gz, and what goes with them
+    Package {
+        /// A target, or `all`
+        target: String,
+        /// The secret key that signs; without one nothing is signed
+        #[arg(long, env = "LINE3_SIGNING_KEY", value_name = "FILE")]
+        key: Option<PathBuf>,
     },
 }
 
@@ -53,6 +62,13 @@ fn run(command: What) -> Result<()> {
             for target in Target::named(&root, &target)? {
                 let built = build::build(&root, &prefix, &target)?;
                 say::result(&format!("{}  {} bytes, budget {}", built.program.display(), built.bytes, target.budget.binary));
+            }
+        }
+        What::Package { target, key } => {
+            let prefix = Prefix::ready()?;
+            for target in Target::named(&root, &target)? {
+                let folder = package::package(&root, &prefix, &target, key.as_deref())?;
+                say::result(&folder.display().to_string());
             }
         }
     }
