@@ -20,7 +20,7 @@ pub fn pack(control: &Tree, data: &Tree, epoch: u64) -> Result<Vec<u8>> {
     let members = [("debian-binary", FORMAT.to_vec()), ("control.tar.gz", control.tar_gz(epoch)?), ("data.tar.gz", data.tar_gz(epoch)?)];
     for (name, bytes) in members {
         let mut header = String::new();
-        write!(header, "{name:<16}{epoch:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, "100644", bytes.len())?;
+        writeln!(header, "{name:<16}{epoch:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, "100644", bytes.len())?;
         ensure!(header.len() == HEADER, "{name}: the time {epoch} or its size is too large for an ar archive");
         archive.extend(header.as_bytes());
         archive.extend(&bytes);
