@@ -66,7 +66,9 @@ impl Line3 {
         Ok(self.data.join("pki").join("boxes").join(id))
     }
 
-    fn command(&self) -> Command {
+    /// Its command on its folder, without words yet.
+    #[must_use]
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--data").arg(&self.data);
         command

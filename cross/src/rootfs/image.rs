@@ -26,25 +26,28 @@ const SPARE: [&str; 5] = ["usr/share/doc", "usr/share/locale", "usr/share/man", 
 /// What a box's kernel would make.
 const DEVICES: [&str; 6] = ["full", "null", "random", "tty", "urandom", "zero"];
 
-/// Puts a fresh file system at `root`, in memory. It is gone with this program's namespaces. `folder` takes the log where it must be
-/// made.
-pub fn fresh(prefix: &Prefix, folder: &Path, root: &Path) -> Result<()> {
-    std::fs::create_dir_all(root).with_context(|| root.display().to_string())?;
+/// Makes the image, if it is not there yet. `folder` takes the log.
+pub fn make(prefix: &Prefix, folder: &Path) -> Result<()> {
     let file = kept(prefix);
-    if !file.is_file() {
-        let workshop = folder.join("workshop");
-        std::fs::create_dir_all(&workshop)?;
-        in_memory(&workshop)?;
-        make(&folder.join("debootstrap.log"), &workshop, &file)?;
-        say::quietly("unmounting", Command::new("umount").arg(&workshop))?;
+    if file.is_file() {
+        return Ok(());
     }
+    let workshop = folder.join("image");
+    in_memory(&workshop)?;
+    debootstrap(&folder.join("debootstrap.log"), &workshop, &file)?;
+    gone(&workshop)
+}
+
+/// Puts a fresh file system at `root`, in memory: what is written there is gone with this program's namespaces.
+pub fn fresh(prefix: &Prefix, root: &Path) -> Result<()> {
     in_memory(root)?;
-    say::quietly("unpacking the image", Command::new("tar").args(["--extract", "--numeric-owner", "--preserve-permissions", "--file"]).arg(&file).arg("--directory").arg(root))?;
+    let mut tar = Command::new("tar");
+    tar.args(["--extract", "--numeric-owner", "--preserve-permissions", "--file"]).arg(kept(prefix)).arg("--directory").arg(root);
+    say::quietly("unpacking the image", &mut tar)?;
     for device in DEVICES {
-        std::fs::write(root.join("dev").join(device), "")?;
-        let mut bind = Command::new("mount");
-        bind.arg("--bind").arg(Path::new("/dev").join(device)).arg(root.join("dev").join(device));
-        say::quietly(device, &mut bind)?;
+        let (theirs, ours) = (root.join("dev").join(device), Path::new("/dev").join(device));
+        std::fs::write(&theirs, "").with_context(|| theirs.display().to_string())?;
+        say::quietly(device, Command::new("mount").arg("--bind").args([ours, theirs]))?;
     }
     Ok(())
 }
@@ -61,18 +64,20 @@ fn kept(prefix: &Prefix) -> PathBuf {
 }
 
 fn in_memory(root: &Path) -> Result<()> {
+    std::fs::create_dir_all(root).with_context(|| root.display().to_string())?;
     say::quietly("a file system in memory", Command::new("mount").args(["-t", "tmpfs", "-o", SIZE, "none"]).arg(root))?;
     Ok(())
 }
 
-fn make(log: &Path, root: &Path, file: &Path) -> Result<()> {
+fn debootstrap(log: &Path, root: &Path, file: &Path) -> Result<()> {
     say::doing(&format!("making the image of Debian's packages, once; it takes some minutes, its progress is in {}", log.display()));
     let start = Instant::now();
     let mut debootstrap = Command::new("debootstrap");
     debootstrap.args(["--arch=armhf", "--variant=minbase", &format!("--include={INCLUDED}"), SUITE]).arg(root);
     // Then it makes no device nodes, which no namespace may.
     debootstrap.env("container", "lxc");
-    process::finished("debootstrap", &debootstrap, MAKING, log).context("if programs for ARM do not run here, this needs Linux 6.7, or Debian's qemu-user-static and binfmt-support installed")?;
+    let advice = "if programs for ARM do not run here, this needs Linux 6.7, or Debian's qemu-user-static and binfmt-support";
+    process::finished("debootstrap", &debootstrap, MAKING, log).context(advice)?;
     for spare in SPARE {
         std::fs::remove_dir_all(root.join(spare)).with_context(|| spare.to_owned())?;
     }
@@ -80,7 +85,9 @@ fn make(log: &Path, root: &Path, file: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     // Whole or not at all.
     let part = file.with_extension("part");
-    say::quietly("packing the image", Command::new("tar").args(["--create", "--numeric-owner", "--one-file-system", "--file"]).arg(&part).arg("--directory").arg(root).arg("."))?;
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--numeric-owner", "--one-file-system", "--file"]).arg(&part).arg("--directory").arg(root).arg(".");
+    say::quietly("packing the image", &mut tar)?;
     std::fs::rename(&part, file).with_context(|| file.display().to_string())?;
     say::doing(&format!("the image is in {}; it took {} s", file.display(), start.elapsed().as_secs()));
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ const CABLE: &str = "line3-box";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// What is in the environment inside, and no more.
-const ENVIRONMENT: [&str; 3] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive"];
+pub const ENVIRONMENT: [&str; 3] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive"];
 
 /// Becomes the first process of the box: `$1` is its file system, the rest its init. The kernel is this machine's; the name of its boot is not.
 const START: &str = r#"set -e
@@ -68,7 +68,6 @@ fn ip(words: &[&str]) -> Result<()> {
 
 /// A box that is on.
 pub struct Machine {
-    root: PathBuf,
     process: Process,
     init: u32,
     // Reads what init and its scripts say, until the box is off.
@@ -97,30 +96,28 @@ impl Machine {
             process.lives()?;
             Ok(fs::read_to_string(&children).unwrap_or_default().trim().parse().ok())
         })?;
-        Ok(Self { root: root.to_owned(), process, init, _console: console })
-    }
-
-    /// Its init, as this machine counts.
-    #[must_use]
-    pub fn init(&self) -> u32 {
-        self.init
+        Ok(Self { process, init, _console: console })
     }
 
     /// Runs a program on it to its end, and gives what it said.
     pub fn runs(&self, folder: &Path, words: &[&str]) -> Result<String> {
         let mut inside = Command::new("nsenter");
         inside.args(["--target", &self.init.to_string(), "--mount", "--uts", "--ipc", "--net", "--pid"]);
-        inside.arg(format!("--root={}", self.root.display())).arg("--wd").args(["env", "-i"]).args(ENVIRONMENT).args(words);
+        inside.args(["--root", "--wd", "env", "-i"]).args(ENVIRONMENT).args(words);
         process::finished(&words.join(" "), &inside, LIMIT, &folder.join("last-program.log"))
     }
 
-    /// The process on it with this name, as this machine counts; it must be the only one.
-    pub fn process(&self, name: &str) -> Option<u32> {
+    /// The process on it that runs this program, as this machine counts, if there is just one. Under the emulator it is the first word.
+    #[must_use]
+    pub fn process(&self, program: &str) -> Option<u32> {
         let space = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
         let ours = space(self.init)?;
-        let named = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_end() == name);
+        let runs_it = |pid: &u32| {
+            let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            words.split('\0').nth(1) == Some(program)
+        };
         let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let mut found = pids.filter(named).filter(|&pid| space(pid).as_ref() == Some(&ours));
+        let mut found = pids.filter(runs_it).filter(|&pid| space(pid).as_ref() == Some(&ours));
         found.next().filter(|_| found.next().is_none())
     }
 

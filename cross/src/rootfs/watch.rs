@@ -1,14 +1,15 @@
 //! What the controller tells of a box while it is watched: an engineer's `line3 watch`, with the time of each event.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::operation::{Line3, Seen};
@@ -34,10 +35,12 @@ enum Event {
     Other,
 }
 
+type Events = Mutex<Vec<(Instant, Event)>>;
+
 /// A box that is watched, until this is dropped.
 pub struct Watch {
     process: Process,
-    events: Arc<Mutex<Vec<(Instant, Event)>>>,
+    events: Arc<Events>,
     over: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
@@ -52,30 +55,34 @@ pub struct Absence {
 }
 
 impl Watch {
-    /// Watches a box that the controller knows.
-    pub fn start(line3: &Line3, folder: &Path, id: &str) -> Result<Self> {
-        let file = folder.join("watch.json");
+    /// Watches a box that the controller knows; `file` takes what is told.
+    pub fn start(line3: &Line3, file: &Path, id: &str) -> Result<Self> {
         let mut command = line3.command();
         command.args(["watch", id, "--json"]);
-        let process = Process::start("line3 watch", &command, &file)?;
-        let (events, over) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let process = Process::start("line3 watch", &command, file)?;
+        let lines = BufReader::new(File::open(file).with_context(|| file.display().to_string())?);
+        let (events, over) = (Arc::<Events>::default(), Arc::new(AtomicBool::new(false)));
         let reader = std::thread::spawn({
             let (events, over) = (Arc::clone(&events), Arc::clone(&over));
-            move || read(&file, &events, &over)
+            move || read(lines, &events, &over)
         });
         Ok(Self { process, events, over, reader: Some(reader) })
     }
 
-    /// How many events there were; [`Self::absences`] counts from there.
-    #[must_use]
-    pub fn now(&self) -> usize {
-        self.events().len()
+    /// The times in which the box was away, those that are over.
+    pub fn absences(&mut self) -> Result<Vec<Absence>> {
+        self.process.lives()?;
+        Ok(absences(&self.events()))
     }
 
-    /// The times since `from` in which the box was away, those that are over.
-    pub fn absences(&mut self, from: usize) -> Result<Vec<Absence>> {
-        self.process.lives()?;
-        Ok(absences(&self.events(), from))
+    /// Whether the box is away now.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        let online = |(_, event): &(Instant, Event)| match event {
+            Event::Box { seen } => Some(seen.online),
+            _ => None,
+        };
+        self.events().iter().rev().find_map(online) == Some(false)
     }
 
     /// The reports that came, by the run of the agent: the numbers of each.
@@ -105,42 +112,77 @@ impl Drop for Watch {
     }
 }
 
-fn read(file: &PathBuf, events: &Mutex<Vec<(Instant, Event)>>, over: &AtomicBool) {
-    let mut lines = 0;
+fn read(mut lines: BufReader<File>, events: &Events, over: &AtomicBool) {
+    let mut line = String::new();
     while !over.load(Ordering::Relaxed) {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let now = Instant::now();
-        for line in whole.lines().skip(lines) {
-            lines += 1;
-            if let Ok(event) = serde_json::from_str(line) {
-                events.lock().unwrap_or_else(PoisonError::into_inner).push((now, event));
-            }
+        // At the end of what is there now it gives what there is of a line, or nothing.
+        if lines.read_line(&mut line).is_err() || !line.ends_with('\n') {
+            std::thread::sleep(PACE);
+            continue;
         }
-        std::thread::sleep(PACE);
+        // The first line is not JSON: it says that it listens.
+        if let Ok(event) = serde_json::from_str(&line) {
+            events.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), event));
+        }
+        line.clear();
     }
 }
 
-fn absences(events: &[(Instant, Event)], from: usize) -> Vec<Absence> {
+fn absences(events: &[(Instant, Event)]) -> Vec<Absence> {
     let mut found = Vec::new();
     let (mut run, mut gone) = (None, None);
-    for (at, event) in events.iter().skip(from) {
+    for (at, event) in events {
         let Event::Box { seen } = event else { continue };
         if !seen.online {
             gone.get_or_insert(*at);
         } else if seen.ready {
             if let Some(gone) = gone.take() {
-                found.push(Absence { lasted: *at - gone, new_run: run != seen.run_id });
+                found.push(Absence { lasted: at.duration_since(gone), new_run: run.as_ref().is_some_and(|run| *run != seen.run_id) });
             }
-            run.clone_from(&seen.run_id);
+            run = Some(seen.run_id.clone());
         }
     }
     found
 }
 
-/// The numbers that are missing among the reports of a run, which counts from 1.
-pub fn missing(numbers: &BTreeSet<u64>) -> Result<Vec<u64>> {
-    let last = *numbers.last().context("no report came")?;
-    ensure!(last < 1_000_000, "{last} is no number of a report of a short run");
-    Ok((1..last).filter(|number| !numbers.contains(number)).collect())
+/// How many numbers are missing among those of a run's reports, which count from `first`.
+#[must_use]
+pub fn missing(numbers: &BTreeSet<u64>, first: u64) -> u64 {
+    numbers.last().map_or(0, |last| (last + 1).saturating_sub(first).saturating_sub(numbers.range(first..).count() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(start: Instant, after: u64, run: &str, online: bool, ready: bool) -> (Instant, Event) {
+        let seen = serde_json::json!({"event": "box", "box": {
+            "id": "os::1", "online": online, "ready": ready, "simulated": false, "identity": {}, "catalogue": null, "runId": run, "reported": null
+        }});
+        (start + Duration::from_secs(after), serde_json::from_value(seen).expect("an event"))
+    }
+
+    #[test]
+    fn an_absence_lasts_until_the_box_can_be_asked_again() {
+        let start = Instant::now();
+        let events = [
+            told(start, 0, "a", true, true),
+            told(start, 5, "a", false, false),
+            told(start, 6, "a", false, false),
+            told(start, 7, "b", true, false),
+            told(start, 9, "b", true, true),
+            told(start, 11, "b", false, false),
+            told(start, 12, "b", true, true),
+            told(start, 15, "b", false, false),
+        ];
+        let away = |seconds, new_run| Absence { lasted: Duration::from_secs(seconds), new_run };
+        assert_eq!(absences(&events), [away(4, true), away(1, false)]);
+    }
+
+    #[test]
+    fn a_missing_report_is_counted() {
+        assert_eq!(missing(&BTreeSet::from([3, 4, 5]), 3), 0);
+        assert_eq!(missing(&BTreeSet::from([3, 5, 8]), 3), 3);
+        assert_eq!(missing(&BTreeSet::from([3, 5, 8]), 1), 5);
+    }
 }
