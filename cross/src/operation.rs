@@ -33,6 +33,12 @@ impl Line3 {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(root).args(["build", "--locked", "--quiet", "--package", "line3-controller", "--bin", "line3"]);
         cargo.arg("--message-format=json-render-diagnostics");
+        // What `cargo run` told this program of itself would make build scripts run anew, and what depends on them be built anew.
+        for (name, _) in std::env::vars_os() {
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
+                cargo.env_remove(name);
+            }
+        }
         let said = say::quietly("the controller", &mut cargo)?;
         let messages = said.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
         let program = messages.filter_map(|message| message.executable).next_back();

@@ -58,7 +58,7 @@ pub fn prepare(init: Init, root: &Path) -> Result<()> {
         _ => {
             let debians = std::fs::read_to_string(&file).context("the image's /etc/inittab")?;
             let without: String = debians.lines().filter(|line| !line.contains("getty")).map(|line| format!("{line}\n")).collect();
-            format!("{without}lo:12345:respawn:{LOGGER}\n")
+            format!("{without}lo:0123456:respawn:{LOGGER}\n")
         }
     };
     std::fs::write(&file, text).with_context(|| file.display().to_string())

@@ -29,6 +29,7 @@ mount -t proc none proc
 mount -t sysfs none sys
 mount --bind boot_id proc/sys/kernel/random/boot_id
 mount -t tmpfs none run
+echo box >etc/hostname
 hostname box
 exec env -i "$@""#;
 

@@ -130,16 +130,15 @@ fn read(mut lines: BufReader<File>, events: &Events, over: &AtomicBool) {
 
 fn absences(events: &[(Instant, Event)]) -> Vec<Absence> {
     let mut found = Vec::new();
-    let (mut run, mut gone) = (None, None);
+    let mut gone = None;
     for (at, event) in events {
         let Event::Box { seen } = event else { continue };
         if !seen.online {
-            gone.get_or_insert(*at);
-        } else if seen.ready {
-            if let Some(gone) = gone.take() {
-                found.push(Absence { lasted: at.duration_since(gone), new_run: run.as_ref().is_some_and(|run| *run != seen.run_id) });
-            }
-            run = Some(seen.run_id.clone());
+            gone.get_or_insert((*at, seen.run_id.clone()));
+        } else if seen.ready
+            && let Some((gone, run)) = gone.take()
+        {
+            found.push(Absence { lasted: at.duration_since(gone), new_run: run != seen.run_id });
         }
     }
     found
@@ -166,7 +165,6 @@ mod tests {
     fn an_absence_lasts_until_the_box_can_be_asked_again() {
         let start = Instant::now();
         let events = [
-            told(start, 0, "a", true, true),
             told(start, 5, "a", false, false),
             told(start, 6, "a", false, false),
             told(start, 7, "b", true, false),
