@@ -3,9 +3,9 @@
 use line3_proto::value::{Absent, Known};
 use line3_proto::{Fault, row};
 
-use super::kernel::{count, file};
-use super::process::pids;
+use super::kernel::{count, file, names};
 use super::{Found, Object};
+use crate::host::Host;
 use crate::view::{Ticks, View};
 
 /// `Device.DeviceInfo.ProcessStatus.`
@@ -31,8 +31,17 @@ impl Object for ProcessStatus {
             let percent = view.facts.cpu.percent(view.now.mono, ticks);
             percent.ok_or_else(|| Absent::because("it is measured between two looks, a second apart at least; this was the first"))
         });
-        Ok(Found::single(Values { CPUUsage: usage, ProcessNumberOfEntries: count(&pids(view.host)) }))
+        let processes = match cfg!(feature = "processes") {
+            true => count(&pids(view.host)),
+            false => Err(Absent::because("this build leaves out the table of processes")),
+        };
+        Ok(Found::single(Values { CPUUsage: usage, ProcessNumberOfEntries: processes }))
     }
+}
+
+/// The numbers of all processes: what [`Host::list`] gives of /proc, so at most its bound.
+pub(super) fn pids(host: &dyn Host) -> Known<Vec<u32>> {
+    Ok(names(host, "/proc")?.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// The first line of /proc/stat: `cpu  user nice system idle iowait irq softirq steal …`; what follows is part of user and nice.
