@@ -181,7 +181,8 @@ fn failed(why: &str, code: u8) -> ExitCode {
 /// Writes to standard error. It may quote what others sent, so nothing in it may steer a terminal.
 fn note(text: &str) {
     let line: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c }).collect();
-    let _ = writeln!(std::io::stderr(), "{line}");
+    // At one stroke: to /dev/kmsg each write is a line.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 fn print(text: &str) -> ExitCode {
