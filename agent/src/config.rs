@@ -19,6 +19,8 @@ pub struct Config {
     pub endpoint_id: String,
     /// The controller that the agent obeys and reports to.
     pub controller: EndpointId,
+    /// The user that the agent runs as; started as root it becomes that user. Empty: it stays who starts it.
+    pub user: String,
     /// Where the agent keeps what must outlive a power failure.
     pub state_dir: PathBuf,
     /// Where `/proc` and `/sys` are looked for.
@@ -69,6 +71,7 @@ impl Default for Config {
             endpoint_id: String::new(),
             #[allow(clippy::expect_used, reason = "a constant")]
             controller: EndpointId::parse("self::line3").expect("it is an endpoint id"),
+            user: String::new(),
             state_dir: "/var/lib/line3-agent".into(),
             root: "/".into(),
             reboot: RebootMode::default(),
@@ -286,6 +289,7 @@ mod tests {
         let text = r#"
             endpoint-id = "a"
             controller = "self::b"
+            user = "p"
             state-dir = "c"
             root = "d"
             reboot = "system"
@@ -307,14 +311,43 @@ mod tests {
             hardware-version = "n"
             software-version = "o"
         "#;
-        let Config { endpoint_id, controller, state_dir, root, reboot, broker, report, device } = read::read(text).expect("fine");
-        assert_eq!((endpoint_id.as_str(), controller.as_str(), reboot), ("a", "self::b", RebootMode::System));
+        let Config { endpoint_id, controller, user, state_dir, root, reboot, broker, report, device } = read::read(text).expect("fine");
+        assert_eq!((endpoint_id.as_str(), controller.as_str(), user.as_str(), reboot), ("a", "self::b", "p", RebootMode::System));
         assert_eq!([state_dir, root, broker.ca, broker.certificate, broker.key], ["c", "d", "f", "g", "h"].map(PathBuf::from));
         assert_eq!((broker.host.as_str(), broker.port, broker.keep_alive, broker.session_expiry), ("e", 3, 4, 5));
         assert_eq!((report.interval, report.retained, report.parameters.join(" ").as_str()), (1, 2, "Device.A. Device.B"));
         let Device { manufacturer, oui, model, product_class, serial_number, hardware_version, software_version } = device;
         let told = [manufacturer, oui, model, product_class, serial_number, hardware_version, software_version];
         assert_eq!(told, ["i", "j", "k", "l", "m", "n", "o"]);
+    }
+
+    #[test]
+    fn the_file_that_packages_install_names_every_field_with_its_true_default() {
+        let shipped = include_str!("../../cross/package/line3-agent.toml");
+        let expected = format!("{:?}", Config { user: "line3-agent".to_owned(), ..Config::default() });
+        assert_eq!(format!("{:?}", Config::parse(shipped).expect("fine as it is")), expected);
+        // A default stands right behind its `#`, a sentence after a space.
+        let line = |line: &str| {
+            line.strip_prefix('#')
+                .filter(|rest| !rest.is_empty() && (!rest.starts_with(' ') || rest.starts_with("    ")))
+                .unwrap_or(line)
+                .to_owned()
+        };
+        let lines: Vec<String> = shipped.lines().map(line).collect();
+        assert_eq!(format!("{:?}", Config::parse(&lines.join("\n")).expect("fine with its defaults")), expected);
+        let mut section = "";
+        let mut named = Vec::new();
+        for line in &lines {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name;
+            } else if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+                named.push(format!("{}{name}", section.replace(']', ".")));
+            }
+        }
+        let mut names: Vec<&str> = read::names().collect();
+        names.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(named, names);
     }
 
     #[test]

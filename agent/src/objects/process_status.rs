@@ -39,9 +39,16 @@ impl Object for ProcessStatus {
     }
 }
 
-/// The numbers of all processes: what [`Host::list`] gives of /proc, so at most its bound.
+/// The numbers of all processes: what [`Host::list`] gives of /proc, so at most its bound. A /proc that shows a user only its own
+/// processes does not show the first one, which is always there.
 pub(super) fn pids(host: &dyn Host) -> Known<Vec<u32>> {
-    Ok(names(host, "/proc")?.iter().filter_map(|name| name.parse().ok()).collect())
+    let pids: Vec<u32> = names(host, "/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
+    if host.file("/proc/1/stat").is_err() {
+        return Err(Absent::because(
+            "not permitted: /proc is mounted with hidepid and hides the processes of others; its option gid= can name the agent's group",
+        ));
+    }
+    Ok(pids)
 }
 
 /// The first line of /proc/stat: `cpu  user nice system idle iowait irq softirq steal …`; what follows is part of user and nice.
