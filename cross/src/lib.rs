@@ -5,4 +5,7 @@ pub mod build;
 pub mod place;
 pub mod say;
 pub mod setup;
+pub mod size;
+pub mod table;
 pub mod target;
+pub mod weigh;
