@@ -88,7 +88,7 @@ fn cargo(root: &Path, prefix: &Prefix, target: &Target) -> Result<Command> {
     let triple = target.triple.replace('-', "_");
     match &target.tools {
         Tools::Zig { cflags } => {
-            cargo.env("CARGO_ZIGBUILD_ZIG_PATH", prefix.bin().join("zig")).env(format!("CFLAGS_{triple}"), cflags);
+            cargo.env("CARGO_ZIGBUILD_ZIG_PATH", prefix.bin().join("zig")).env(format!("CFLAGS_{triple}"), format!("-fno-pic {cflags}"));
         }
         Tools::Gcc { prefix: programs, cflags } => {
             let linker = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase());
@@ -105,7 +105,8 @@ fn rustflags(root: &Path, prefix: &Prefix, target: &Target) -> Vec<String> {
     // A panic ends the process, so nothing unwinds.
     flags.extend(["-Zunstable-options", "-Cforce-unwind-tables=no"]);
     if target.is_static() {
-        flags.extend(["-Ctarget-feature=+crt-static", "-Clink-self-contained=no"]);
+        // zig's static program stands at a fixed address whatever it is made of, so nothing is lost by code that knows where it stands.
+        flags.extend(["-Ctarget-feature=+crt-static", "-Clink-self-contained=no", "-Crelocation-model=static"]);
     }
     let mut flags: Vec<String> = flags.into_iter().map(str::to_owned).collect();
     flags.extend(target.rustflags.iter().cloned());
