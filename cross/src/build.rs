@@ -104,6 +104,10 @@ fn rustflags(root: &Path, prefix: &Prefix, target: &Target) -> Vec<String> {
     let mut flags = vec!["--cfg", "sha2_backend=\"soft\"", "--cfg", "sha2_backend_soft=\"compact\""];
     // A panic ends the process, so nothing unwinds.
     flags.extend(["-Zunstable-options", "-Cforce-unwind-tables=no"]);
+    if target.flavour == Flavour::Tiny {
+        // A panic leaves no message, so nothing that would only stand in one.
+        flags.extend(["-Cpanic=immediate-abort", "-Zlocation-detail=none", "-Zfmt-debug=none"]);
+    }
     if target.is_static() {
         // zig's static program stands at a fixed address whatever it is made of, so nothing is lost by code that knows where it stands.
         flags.extend(["-Ctarget-feature=+crt-static", "-Clink-self-contained=no", "-Crelocation-model=static"]);

@@ -166,7 +166,7 @@ fn totals(weighed: &[Weighed<'_>], sizes: &Sizes) -> Table {
             one.target.flavour.name().to_owned(),
             grouped(bytes),
             grouped(budget),
-            signed(difference(bytes, budget)),
+            budget.checked_sub(bytes).map_or_else(|| format!("-{}", grouped(bytes - budget)), grouped),
             before.map(grouped).unwrap_or_default(),
             before.map(|before| signed(difference(before, bytes))).unwrap_or_default(),
             packed(&one.built.program).map(grouped).unwrap_or_default(),
