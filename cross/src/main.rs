@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use line3_cross::place::{self, Prefix};
 use line3_cross::target::Target;
-use line3_cross::{build, package, say, selftest, setup, sign, verify};
+use line3_cross::{build, package, say, selftest, setup, sign, size, verify};
 
 /// Builds, weighs, tests and packs the agent for the processors of boxes.
 #[derive(Parser)]
@@ -23,7 +23,7 @@ enum What {
     Targets,
     /// Bring the tools that a fresh Debian 12 machine lacks, into a folder of their own (LINE3_CROSS, else in the user's cache)
     Setup,
-    /// Build the agent for a target, and print where it is and what it weighs; fails if it is over its budget
+    /// Build the agent for a target, and print where it is; fails if it is over its budget
     Build {
         /// A target, or `all`
         target: String,
@@ -60,6 +60,18 @@ enum What {
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
     },
+    /// Show what is built against budgets and the committed table, and what weighs most in one target
+    Size {
+        /// A target, or `all`
+        #[arg(default_value = "all")]
+        target: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Make it the committed table, `cross/sizes.json`
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -83,10 +95,13 @@ fn run(command: What) -> Result<()> {
         What::Setup => setup::setup(&root)?,
         What::Build { target } => {
             let prefix = Prefix::ready()?;
-            for target in Target::named(&root, &target)? {
-                let built = build::build(&root, &prefix, &target)?;
-                say::result(&format!("{}  {} bytes, budget {}", built.program.display(), built.bytes, target.budget.binary));
+            let targets = Target::named(&root, &target)?;
+            let mut built = Vec::new();
+            for target in &targets {
+                built.push((target, build::build(&root, &prefix, target)?));
             }
+            size::summary(&root, &built)?.iter().for_each(|line| say::doing(line));
+            built.iter().for_each(|(_, built)| say::result(&built.program.display().to_string()));
         }
         What::Selftest { target } => selftest::selftest(&root, &Target::named(&root, &target)?)?,
         What::Package { target, key } => {
@@ -112,6 +127,7 @@ fn run(command: What) -> Result<()> {
             ));
         }
         What::Verify { folder, public_key } => say::result(&verify::verify(&folder, public_key.as_deref())?),
+        What::Size { target, json, write } => size::size(&root, &Target::named(&root, &target)?, json, write)?,
     }
     Ok(())
 }
