@@ -71,7 +71,7 @@ mod tests {
         let mut numbers = Numbers::default();
         assert_eq!((numbers.number("T.", "a"), numbers.number("T.", "b"), numbers.number("T.", "a")), (1, 2, 1));
         assert_eq!((numbers.number("T.1.U.", "x"), numbers.number("T.2.U.", "x")), (1, 1));
-        numbers.keep("T.", &Set::from([2]));
+        numbers.keep("T.", &[2].into_iter().collect());
         assert_eq!(numbers.tables.keys().collect::<Vec<_>>(), ["T.", "T.2.U."]);
         assert_eq!((numbers.number("T.", "a"), numbers.number("T.", "b")), (3, 2));
         numbers.keep("T.", &Set::new());
