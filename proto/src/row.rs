@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::fault::{Fault, code};
+use crate::path::Number;
 use crate::value::{Absent, Known, Value, ValueType};
 
 /// Named values as they travel: command arguments, parameter settings.
@@ -206,7 +207,7 @@ impl Field {
         let of_type = match self.ty {
             ValueType::Boolean => bool::read(text).is_some(),
             ValueType::DateTime => crate::Wall::read(text).is_some(),
-            ValueType::Decimal => f64::read(text).is_some(),
+            ValueType::Decimal => Number::parse(text.trim()).is_some(),
             ValueType::Int => i32::read(text).is_some(),
             ValueType::Long => i64::read(text).is_some(),
             ValueType::UnsignedInt => u32::read(text).is_some(),
