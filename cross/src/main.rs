@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use line3_cross::place::{self, Prefix};
 use line3_cross::target::Target;
-use line3_cross::{build, say, setup};
+use line3_cross::{archive, build, recipes, say, setup};
 
 /// Builds, weighs, tests and packs the agent for the processors of boxes.
 #[derive(Parser)]
@@ -26,6 +26,14 @@ enum What {
     Build {
         /// A target, or `all`
         target: String,
+    },
+    /// Make the archive of the agent's sources with all their crates, and the recipes for Yocto, Buildroot and OpenWrt that know its sum
+    Source,
+    /// Write what the recipes have from Cargo.lock
+    Recipes {
+        /// Write nothing; fail if they are of another Cargo.lock or version
+        #[arg(long)]
+        check: bool,
     },
 }
 
@@ -55,6 +63,12 @@ fn run(command: What) -> Result<()> {
                 say::result(&format!("{}  {} bytes, budget {}", built.program.display(), built.bytes, target.budget.binary));
             }
         }
+        What::Source => {
+            let made = archive::make(&root)?;
+            say::result(&format!("{}  {} bytes\nSHA-256 {}", made.file.display(), made.bytes, made.sha256));
+            say::result(&format!("{}  the recipes for it", made.recipes.display()));
+        }
+        What::Recipes { check } => recipes::generate(&root, check)?,
     }
     Ok(())
 }
