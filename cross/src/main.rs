@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use line3_cross::place::{self, Prefix};
+use line3_cross::table::Table;
 use line3_cross::target::Target;
 use line3_cross::{archive, build, package, recipes, say, selftest, setup, sign, size, verify};
 
@@ -96,9 +97,13 @@ fn run(command: What) -> Result<()> {
     let root = place::root();
     match command {
         What::Targets => {
+            let mut table = Table::new(&["target", "flavour", "library", "kernel", "budget", "processor"]);
             for target in Target::all(&root)? {
-                say::result(&format!("{}  {}", target.name, target.cpu));
+                let library = if target.is_static() { "musl, in it" } else { "the box's glibc" };
+                let budget = target.budget.binary.to_string();
+                table.row([target.name, target.flavour.name().to_owned(), library.to_owned(), target.kernel, budget, target.cpu]);
             }
+            table.lines().iter().for_each(|line| say::result(line));
         }
         What::Setup => setup::setup(&root)?,
         What::Build { target } => {
