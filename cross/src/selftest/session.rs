@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::Subject;
-use crate::operation::Operation;
+use crate::operation::{Operation, Seen};
 use crate::process::{Process, until};
 use crate::say;
 
@@ -102,12 +102,13 @@ pub(super) fn start(subject: &Subject<'_>, settings: &Path) -> Result<Process> {
 }
 
 /// Waits until the controller can ask the box.
-pub(super) fn ready(operation: &mut Operation, agent: &mut Process) -> Result<crate::operation::Seen> {
+pub(super) fn ready(operation: &mut Operation, agent: &mut Process) -> Result<Seen> {
     let waited = operation.until(BOX, "online and ready", LIMIT, |seen| agent.lives().map(|()| seen.online && seen.ready));
     waited.map_err(|error| quoting(error, agent))
 }
 
-fn quoting(error: anyhow::Error, agent: &Process) -> anyhow::Error {
+/// The error, and the agent's last lines.
+pub(super) fn quoting(error: anyhow::Error, agent: &Process) -> anyhow::Error {
     anyhow!("{error:#}\n{}", agent.last_lines())
 }
 

@@ -1,12 +1,13 @@
 //! What a connected agent holds in memory, and how fast it starts. Only where it runs natively: an emulator has a memory and a pace of
 //! its own.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::Subject;
-use super::session::{BOX, CONNECTED, LIMIT, files, number, ready, settings, start};
+use super::session::{BOX, CONNECTED, LIMIT, files, number, quoting, ready, settings, start};
 use crate::operation::Operation;
 use crate::process::{Process, until_every};
 use crate::say;
@@ -74,14 +75,15 @@ pub(super) fn weigh(subject: &Subject<'_>, operation: &mut Operation) -> Result<
     std::thread::sleep(SETTLE);
     let mut samples = Vec::new();
     for _ in 0..3 {
-        agent.lives()?;
+        agent.lives().map_err(|error| quoting(error, &agent))?;
         let file = format!("/proc/{}/status", agent.pid());
         let status = std::fs::read_to_string(&file).with_context(|| file.clone())?;
         samples.push(Memory::read(&status).context(file)?);
         std::thread::sleep(BETWEEN);
     }
     let seen = operation.seen(BOX)?;
-    ensure!(seen.is_some_and(|seen| seen.online), "it was not connected while it was weighed; {}", agent.last_lines());
+    let online = seen.is_some_and(|seen| seen.online);
+    ensure!(online, "it was not connected while it was weighed; {}", agent.last_lines());
     let memory = samples.iter().copied().max_by_key(|memory| memory.rss).context("no sample")?;
     say::doing(&format!("{name}: {} bytes resident, {} of them its own; {} at the most", memory.rss, memory.anonymous, memory.peak));
 
@@ -92,7 +94,7 @@ pub(super) fn weigh(subject: &Subject<'_>, operation: &mut Operation) -> Result<
 }
 
 /// Starts the agent and waits until the broker has taken it.
-fn timed(subject: &Subject<'_>, settings: &std::path::Path) -> Result<(Process, Duration)> {
+fn timed(subject: &Subject<'_>, settings: &Path) -> Result<(Process, Duration)> {
     let log = subject.folder.join("agent.log");
     std::fs::remove_file(&log).with_context(|| log.display().to_string())?;
     let begin = Instant::now();
@@ -102,7 +104,7 @@ fn timed(subject: &Subject<'_>, settings: &std::path::Path) -> Result<(Process, 
         agent.lives()?;
         Ok(agent.said().contains(CONNECTED).then_some(took))
     });
-    connected.map(|took| (agent, took))
+    connected.map_err(|error| quoting(error, &agent)).map(|took| (agent, took))
 }
 
 impl Memory {
