@@ -84,7 +84,7 @@ pub(super) fn settings(subject: &Subject<'_>, operation: &Operation, id: &str, f
     let text = format!(
         "endpoint-id = {id:?}\nstate-dir = {:?}\n[device]\nserial-number = {SERIAL:?}\n[broker]\nhost = {host:?}\nport = {port}\n\
          ca = {ca:?}\ncertificate = {certificate:?}\nkey = {key:?}\nkeep-alive = 5\n[report]\ninterval = {interval}\n",
-        subject.folder.join("state"),
+        subject.folder.join(id),
     );
     let file = subject.folder.join("agent.toml");
     std::fs::write(&file, text).with_context(|| file.display().to_string())?;
