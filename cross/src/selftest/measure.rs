@@ -21,17 +21,17 @@ const STARTS: usize = 5;
 /// How often its log is looked at while it starts.
 const PACE: Duration = Duration::from_millis(1);
 
-/// How long it is left alone before it is weighed: what looks up names has ended by then.
+/// How long it is left alone before it is measured: what looks up names has ended by then.
 const SETTLE: Duration = Duration::from_secs(20);
 
-/// How long between two weighings, of which there are three.
+/// How long between two samples, of which there are three.
 const BETWEEN: Duration = Duration::from_secs(2);
 
-/// How often it reports while it is weighed, in seconds: as it does by itself.
+/// How often it reports while it is measured, in seconds: as it does by itself.
 const INTERVAL: u32 = 60;
 
 /// What was measured.
-pub(super) struct Weight {
+pub(super) struct Measured {
     /// From the start to the broker's answer: the median.
     pub(super) start: Duration,
     /// Connected over TLS and idle: the most of three samples.
@@ -49,11 +49,11 @@ pub(super) struct Memory {
     pub(super) peak: u64,
 }
 
-/// Weighs the agent.
+/// Measures the agent.
 ///
 /// # Errors
 /// It is over its budget, or too slow.
-pub(super) fn weigh(subject: &Subject<'_>, operation: &mut Operation) -> Result<Weight> {
+pub(super) fn measure(subject: &Subject<'_>, operation: &mut Operation) -> Result<Measured> {
     let name = &subject.target.name;
     say::doing(&format!("{name}: started {STARTS} times"));
     let settings = settings(subject, operation, BOX, &files(&operation.line3.certificate(BOX)?), INTERVAL)?;
@@ -71,7 +71,7 @@ pub(super) fn weigh(subject: &Subject<'_>, operation: &mut Operation) -> Result<
     say::doing(&format!("{name}: connected {all} ms after its start"));
 
     ready(operation, &mut agent)?;
-    say::doing(&format!("{name}: weighed when it has been idle for {} s", SETTLE.as_secs()));
+    say::doing(&format!("{name}: measured when it has been idle for {} s", SETTLE.as_secs()));
     std::thread::sleep(SETTLE);
     let mut samples = Vec::new();
     for _ in 0..3 {
@@ -83,14 +83,14 @@ pub(super) fn weigh(subject: &Subject<'_>, operation: &mut Operation) -> Result<
     }
     let seen = operation.seen(BOX)?;
     let online = seen.is_some_and(|seen| seen.online);
-    ensure!(online, "it was not connected while it was weighed; {}", agent.last_lines());
+    ensure!(online, "it was not connected while it was measured; {}", agent.last_lines());
     let memory = samples.iter().copied().max_by_key(|memory| memory.rss).context("no sample")?;
     say::doing(&format!("{name}: {} bytes resident, {} of them its own; {} at the most", memory.rss, memory.anonymous, memory.peak));
 
     let (rss, budget) = (memory.rss, subject.target.budget.rss);
     ensure!(rss <= budget, "idle and connected it holds {rss} bytes, {} over the budget of {budget}", rss.saturating_sub(budget));
     ensure!(median <= START, "from start to connected takes it {all} ms, more than {} in the middle", START.as_millis());
-    Ok(Weight { start: median, memory })
+    Ok(Measured { start: median, memory })
 }
 
 /// Starts the agent and waits until the broker has taken it.
