@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use line3_cross::place::{self, Prefix};
+use line3_cross::table::Table;
 use line3_cross::target::Target;
-use line3_cross::{build, package, say, selftest, setup, sign, size, verify};
+use line3_cross::{archive, build, package, recipes, say, selftest, setup, sign, size, verify};
 
 /// Builds, weighs, tests and packs the agent for the processors of boxes.
 #[derive(Parser)]
@@ -72,6 +73,14 @@ enum What {
         #[arg(long)]
         write: bool,
     },
+    /// Make the archive of the agent's sources with all their crates, and the recipes for Yocto, Buildroot and OpenWrt that know its sum
+    Source,
+    /// Write what the recipes have from Cargo.lock
+    Recipes {
+        /// Write nothing; fail if they are of another Cargo.lock or version
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -88,9 +97,13 @@ fn run(command: What) -> Result<()> {
     let root = place::root();
     match command {
         What::Targets => {
+            let mut table = Table::new(&["target", "flavour", "library", "kernel", "budget", "processor"]);
             for target in Target::all(&root)? {
-                say::result(&format!("{}  {}", target.name, target.cpu));
+                let library = if target.is_static() { "musl, in it" } else { "the box's glibc" };
+                let budget = target.budget.binary.to_string();
+                table.row([target.name, target.flavour.name().to_owned(), library.to_owned(), target.kernel, budget, target.cpu]);
             }
+            table.lines().iter().for_each(|line| say::result(line));
         }
         What::Setup => setup::setup(&root)?,
         What::Build { target } => {
@@ -128,6 +141,12 @@ fn run(command: What) -> Result<()> {
         }
         What::Verify { folder, public_key } => say::result(&verify::verify(&folder, public_key.as_deref())?),
         What::Size { target, json, write } => size::size(&root, &Target::named(&root, &target)?, json, write)?,
+        What::Source => {
+            let made = archive::make(&root)?;
+            say::result(&format!("{}  {} bytes\nSHA-256 {}", made.file.display(), made.bytes, made.sha256));
+            say::result(&format!("{}  the recipes for it", made.recipes.display()));
+        }
+        What::Recipes { check } => recipes::generate(&root, check)?,
     }
     Ok(())
 }

@@ -1,12 +1,11 @@
 //! Add.
 
-use std::collections::BTreeMap;
-
 use line3_proto::Fault;
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target as PathTarget};
 use line3_proto::row::Args;
+use line3_proto::sorted::Map;
 use line3_proto::usp::{
     Add, AddResp, AddRespOperStatus, AddRespOperationFailure, AddRespOperationStatus, AddRespOperationSuccess, AddRespParameterError,
     CreateObject, CreatedObjectResult,
@@ -120,10 +119,10 @@ fn settle_inner(
     editor: &Editor<'_>,
     faults: &mut Vec<(String, Fault)>,
 ) -> Result<Vec<(String, Args)>, Denied> {
-    let mut objects: BTreeMap<&str, Vec<Wish<'_>>> = BTreeMap::new();
+    let mut objects: Map<&str, Vec<Wish<'_>>> = Map::new();
     for wish in wishes {
         let (object, name) = wish.name.split_at(wish.name.rfind('.').map_or(0, |dot| dot + 1));
-        objects.entry(object).or_default().push(Wish { name, ..wish });
+        objects.or_default(object).push(Wish { name, ..wish });
     }
     let mut settled = Vec::new();
     for (object, wishes) in objects {
