@@ -243,7 +243,7 @@ fn who_watches_hears_start_life_and_end_even_without_a_broker() {
         assert_eq!(heard(&socket), "WATCHDOG=1");
     }
     let took = start.elapsed();
-    assert!((Duration::from_millis(1000)..Duration::from_secs(6)).contains(&took), "four beats of 300 ms took {took:?}");
+    assert!((Duration::from_millis(1000)..Duration::from_millis(2300)).contains(&took), "four beats of 300 ms took {took:?}");
     // A process that stands still is not heard.
     let pid = Pid::from_raw(daemon.0.id().cast_signed());
     kill(pid, Signal::SIGSTOP).unwrap();
