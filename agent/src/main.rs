@@ -141,7 +141,10 @@ async fn self_test(config: &Config) -> ExitCode {
 
 async fn run(config: Config, became: Option<String>) -> ExitCode {
     let clock = Clock::start();
-    let log = move |text: &str| note(&format!("{:10.3} {}", clock.now().mono.0.as_secs_f64(), text.replace('\n', " ")));
+    let log = move |text: &str| {
+        let since = clock.now().mono.0;
+        note(&format!("{:6}.{:03} {}", since.as_secs(), since.subsec_millis(), text.replace('\n', " ")));
+    };
     let stop = match stop() {
         Ok(stop) => stop,
         Err(error) => return failed(&format!("signals cannot be waited for: {error}"), 1),
