@@ -41,8 +41,8 @@ const INTERVAL: u32 = 1;
 /// Certificates by their files: the authority's, the box's, the box's key.
 type Files = [PathBuf; 3];
 
-/// Holds the session; `catalogue` is the digest that the agent must show.
-pub(super) fn hold(subject: &Subject<'_>, operation: &mut Operation, catalogue: &str) -> Result<()> {
+/// Holds the session; `catalogue` is the digest that the agent must show. Gives whether IPPing was tried, too.
+pub(super) fn hold(subject: &Subject<'_>, operation: &mut Operation, catalogue: &str) -> Result<bool> {
     let name = &subject.target.name;
     say::doing(&format!("{name}: certificates of another authority"));
     strangers(subject, operation)?;
@@ -62,7 +62,7 @@ pub(super) fn hold(subject: &Subject<'_>, operation: &mut Operation, catalogue: 
     );
 
     values(operation, subject.target.flavour).map_err(|error| quoting(error, &agent))?;
-    pings(operation).map_err(|error| quoting(error, &agent))?;
+    let pinged = pings(operation).map_err(|error| quoting(error, &agent))?;
     reports(operation, &mut agent)?;
 
     say::doing(&format!("{name}: killed, and started again"));
@@ -74,7 +74,7 @@ pub(super) fn hold(subject: &Subject<'_>, operation: &mut Operation, catalogue: 
     reports(operation, &mut agent)?;
     agent.stop(LIMIT)?;
     operation.until(BOX, "offline after SIGTERM", LIMIT, |seen| Ok(!seen.online))?;
-    Ok(())
+    Ok(pinged)
 }
 
 /// Writes the configuration of an agent with these certificates; it reports every `interval` seconds.
@@ -133,16 +133,16 @@ fn values(operation: &Operation, flavour: Flavour) -> Result<()> {
     Ok(())
 }
 
-/// Lets the box ping itself: real ICMP, if the user who runs this may send any.
-fn pings(operation: &Operation) -> Result<()> {
+/// Lets the box ping itself: real ICMP, if the user who runs this may send any; gives whether it was tried.
+fn pings(operation: &Operation) -> Result<bool> {
     let read = |file: &str| std::fs::read_to_string(file).with_context(|| file.to_owned());
     if !may_ping(&read("/proc/self/status")?, &read("/proc/sys/net/ipv4/ping_group_range")?) {
-        say::doing("IPPing is NOT TRIED: this user may not send ICMP; be root, or widen net.ipv4.ping_group_range");
-        return Ok(());
+        say::doing("IPPing is not tried: this user may not send ICMP; be root, or widen net.ipv4.ping_group_range");
+        return Ok(false);
     }
     let ping = operation.ping(BOX, "127.0.0.1")?;
     ensure!(ping.get("SuccessCount").is_some_and(|count| count == "3"), "3 echoes were to be answered: {ping:?}");
-    Ok(())
+    Ok(true)
 }
 
 /// Whether the kernel lets a process of this `/proc/PID/status` send ICMP, by its right or by its groups.
