@@ -10,13 +10,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::build::Built;
 use crate::crates::{self, Crate};
+use crate::licences::{self, Licences};
 use crate::manifest::{self, Manifest, Sum};
 use crate::parts::{self, Part};
 use crate::place::{self, Prefix};
 use crate::setup::Tools;
 use crate::source::Source;
 use crate::target::{Init, Target};
-use crate::{licences, sbom, say, sign};
+use crate::{say, sbom, sign};
 
 pub mod control;
 pub mod deb;
@@ -45,14 +46,14 @@ pub fn package(root: &Path, prefix: &Prefix, target: &Target, key: Option<&Path>
     let source = Source::of(root)?;
     let agent = Agent::of(root, prefix, target, &source)?;
     let inside = Inside::of(root, prefix, target)?;
-    let licences = inside.licences(root, target, &source)?;
+    let licences = inside.licences(target, &source)?;
     let trees = Trees::of(root, target, &agent, &licences)?;
     let packages = trees.packages(root, target, &source)?;
 
     let mut files = packages.clone();
     files.insert(CATALOGUE_FILE.to_owned(), agent.catalogue.clone());
     files.insert(SBOM_FILE.to_owned(), inside.sbom(root, prefix, target, &source)?.into_bytes());
-    files.insert(LICENCES_FILE.to_owned(), licences.into_bytes());
+    files.insert(LICENCES_FILE.to_owned(), (licences.list + &licences.texts).into_bytes());
     let folder = place::built(root).join("dist").join(&target.name);
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
@@ -140,9 +141,9 @@ impl Inside {
         })
     }
 
-    fn licences(&self, root: &Path, target: &Target, source: &Source) -> Result<String> {
+    fn licences(&self, target: &Target, source: &Source) -> Result<Licences> {
         let crates = [&self.linked[..], &self.library[..]].concat();
-        licences::list(root, &format!("line3-agent {} for {}", source.version, target.name), &crates, &self.parts)
+        licences::licences(&format!("line3-agent {} for {}", source.version, target.name), &crates, &self.parts)
     }
 
     fn sbom(&self, root: &Path, prefix: &Prefix, target: &Target, source: &Source) -> Result<String> {
@@ -159,7 +160,7 @@ struct Trees {
 }
 
 impl Trees {
-    fn of(root: &Path, target: &Target, agent: &Agent, licences: &str) -> Result<Self> {
+    fn of(root: &Path, target: &Target, agent: &Agent, licences: &Licences) -> Result<Self> {
         let parts = layout::parts(root);
         let tree = |init| layout::tree(&parts, init, &agent.program, &agent.catalogue, licences);
         let (deb, ipk) = (tree(target.init)?, tree(Init::Procd)?);
