@@ -11,31 +11,22 @@ use anyhow::{Context, Result, ensure};
 use crate::build::Built;
 use crate::crates::{self, Crate};
 use crate::licences::{self, Licences};
-use crate::manifest::{self, Manifest, Sum};
 use crate::parts::{self, Part};
 use crate::place::{self, Prefix};
 use crate::setup::Tools;
 use crate::source::Source;
 use crate::target::{Init, Target};
-use crate::{say, sbom, sign};
+use crate::{say, sbom};
 
 pub mod control;
 pub mod deb;
+pub mod dist;
 pub mod ipk;
 pub mod layout;
 pub mod tree;
 
-pub use layout::{CATALOGUE, PROGRAM};
+use dist::Dist;
 use tree::Tree;
-
-/// The name of the catalogue beside the packages.
-pub const CATALOGUE_FILE: &str = "catalogue.json";
-
-/// The name of the list of parts beside the packages.
-pub const SBOM_FILE: &str = "line3-agent.cdx.json";
-
-/// The name of the licences beside the packages.
-pub const LICENCES_FILE: &str = "LICENSES.txt";
 
 /// Packs the agent that was built last, and returns where it put everything. Signs it if there is a secret key.
 ///
@@ -50,37 +41,20 @@ pub fn package(root: &Path, prefix: &Prefix, target: &Target, key: Option<&Path>
     let trees = Trees::of(root, target, &agent, &licences)?;
     let packages = trees.packages(root, target, &source)?;
 
-    let mut files = packages.clone();
-    files.insert(CATALOGUE_FILE.to_owned(), agent.catalogue.clone());
-    files.insert(SBOM_FILE.to_owned(), inside.sbom(root, prefix, target, &source)?.into_bytes());
-    files.insert(LICENCES_FILE.to_owned(), (licences.list + &licences.texts).into_bytes());
-    let folder = place::built(root).join("dist").join(&target.name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    }
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    for (name, bytes) in &files {
-        std::fs::write(folder.join(name), bytes).with_context(|| name.clone())?;
-    }
-    let manifest = Manifest {
-        name: "line3-agent".to_owned(),
-        target: target.name.clone(),
-        triple: target.triple.clone(),
-        flavour: target.flavour.name().to_owned(),
+    let dist = Dist {
+        target,
+        source: &source,
         tools: Tools::read(prefix)?.tools,
-        budget: [("binary", target.budget.binary), ("rss", target.budget.rss), ("flash", target.budget.flash)]
-            .map(|(name, bytes)| (name.to_owned(), bytes))
-            .into(),
-        program: Sum::of(&agent.program),
-        catalogue: Sum::of(&agent.catalogue),
-        files: files.iter().map(|(name, bytes)| (name.clone(), Sum::of(bytes))).collect(),
-        packages: manifest::of_packages(&packages)?,
-        source,
+        program: &agent.program,
+        catalogue: &agent.catalogue,
+        sbom: inside.sbom(root, prefix, target, &source)?,
+        licences: licences.list + &licences.texts,
+        packages,
     };
-    manifest::seal(&folder, &manifest)?;
-    match key {
-        Some(key) => sign::sign(&folder, key, &manifest)?,
-        None => say::doing("NOT SIGNED: no key was named by --key or LINE3_SIGNING_KEY; `cargo cross key FILE` makes one"),
+    let folder = place::built(root).join("dist").join(&target.name);
+    dist.write(&folder, key)?;
+    if key.is_none() {
+        say::doing("NOT SIGNED: no key was named by --key or LINE3_SIGNING_KEY; `cargo cross key FILE` makes one");
     }
     for tree in [&trees.tar, &trees.ipk] {
         within_budget(target, tree)?;

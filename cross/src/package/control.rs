@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::PROGRAM;
+use super::layout::PROGRAM;
 use super::tree::Tree;
 use crate::target::{Init, Target};
 
