@@ -31,7 +31,12 @@ pub fn tree(parts: &Path, init: Init, program: &[u8], catalogue: &[u8], licences
     let started = |name: &str| read(&parts.join("init").join(format!("line3-agent.{name}")));
     match init {
         Init::Systemd => tree.file("usr/lib/systemd/system/line3-agent.service", started("service")?),
-        Init::Sysvinit | Init::Procd => tree.program("etc/init.d/line3-agent", started(init.name())?),
+        Init::Sysvinit => tree.program("etc/init.d/line3-agent", started(init.name())?),
+        Init::Procd => {
+            tree.program("etc/init.d/line3-agent", started(init.name())?);
+            // OpenWrt's sysupgrade keeps what is listed: the box's certificates.
+            tree.file("lib/upgrade/keep.d/line3-agent", "/etc/line3-agent/\n");
+        }
         Init::Busybox => tree.file("usr/share/line3-agent/inittab", started(init.name())?),
     }
     Ok(tree)
