@@ -1,7 +1,7 @@
 //! Things to look at. An Object is one file: path, documentation, typed fields, how to read it, and its test. Adding one
 //! touches that file and one line of [`OBJECTS`]; one that not every box carries is under a feature of `Cargo.toml` in both.
 
-use line3_proto::row::{Args, Field, Row};
+use line3_proto::row::{Args, Emit, Field, Row};
 use line3_proto::value::Known;
 use line3_proto::{Fault, fault::code};
 
@@ -127,24 +127,28 @@ impl ObjectDef {
 }
 
 fn read_any<O: Object>(view: &View<'_>) -> Result<Vec<AnyRow>, Fault> {
-    let depth = O::PATH.matches("{i}").count();
-    let rows = O::read(view)?;
-    rows.into_iter()
-        .map(|found| {
-            if found.keys.len() != depth {
-                return Err(Fault::new(code::INTERNAL, format!("{} gave a row with {} keys, not {depth}", O::PATH, found.keys.len())));
-            }
-            // A row emits its fields in their order, so the names need not be copied.
-            let mut names = O::Row::FIELDS.iter().map(|field| field.name);
-            let mut values = Vec::with_capacity(O::Row::FIELDS.len());
-            found.row.emit(&mut |_, value| {
-                if let Some(name) = names.next() {
-                    values.push((name, value));
-                }
-            });
-            Ok(AnyRow { keys: found.keys, values })
-        })
-        .collect()
+    let mut rows = Vec::new();
+    for found in O::read(view)? {
+        rows.push(any_row(O::PATH, O::Row::FIELDS, found.keys, &|out| found.row.emit(out))?);
+    }
+    Ok(rows)
+}
+
+/// A row of any type, for the engine. It is apart from [`read_any`], which is compiled anew for each Object.
+fn any_row(path: &str, fields: &'static [Field], keys: Vec<String>, emit: &dyn Fn(&mut Emit<'_>)) -> Result<AnyRow, Fault> {
+    let depth = path.matches("{i}").count();
+    if keys.len() != depth {
+        return Err(Fault::new(code::INTERNAL, format!("{path} gave a row with {} keys, not {depth}", keys.len())));
+    }
+    // A row emits its fields in their order, so the names need not be copied.
+    let mut names = fields.iter().map(|field| field.name);
+    let mut values = Vec::with_capacity(fields.len());
+    emit(&mut |_, value| {
+        if let Some(name) = names.next() {
+            values.push((name, value));
+        }
+    });
+    Ok(AnyRow { keys, values })
 }
 
 /// The values of an object's first row by name, for tests.
