@@ -6,6 +6,7 @@ use line3_proto::{EndpointId, Topic};
 
 use crate::commands::COMMANDS;
 use crate::settings::Settings;
+use crate::settings::bulk_data::check_reference;
 use crate::settings::controller_trust::{self, FULL};
 use crate::view::{Device, RebootMode};
 
@@ -108,7 +109,9 @@ impl Default for Report {
             "Device.MQTT.Client.1.Stats.PublishErrors",
             "Device.MQTT.Client.1.Stats.X_LINE3_Connections",
         ];
-        Self { interval: 60, retained: 120, parameters: parameters.map(str::to_owned).to_vec() }
+        // A build that leaves out what they are of leaves them out too.
+        let carried = parameters.into_iter().filter(|path| check_reference(path).is_ok());
+        Self { interval: 60, retained: 120, parameters: carried.map(str::to_owned).collect() }
     }
 }
 
@@ -161,6 +164,12 @@ impl Config {
             EndpointId::parse(&config.endpoint_id).map_err(|error| ConfigError::Value(format!("endpoint-id: {error}")))?;
         }
         Ok(config)
+    }
+
+    /// What is wrong with it and does no harm, line by line for the log: paths to report that this build does not carry.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        let wrong = self.report.parameters.iter().filter_map(|path| check_reference(path).err());
+        wrong.map(|fault| format!("report.parameters: {}; reports go without it, and --catalogue prints what there is", fault.text))
     }
 
     /// The agent's endpoint id; `machine_id` is the text of `/etc/machine-id`.

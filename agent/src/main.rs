@@ -141,7 +141,10 @@ async fn self_test(config: &Config) -> ExitCode {
 
 async fn run(config: Config, became: Option<String>) -> ExitCode {
     let clock = Clock::start();
-    let log = move |text: &str| note(&format!("{:10.3} {}", clock.now().mono.0.as_secs_f64(), text.replace('\n', " ")));
+    let log = move |text: &str| {
+        let since = clock.now().mono.0;
+        note(&format!("{:6}.{:03} {}", since.as_secs(), since.subsec_millis(), text.replace('\n', " ")));
+    };
     let stop = match stop() {
         Ok(stop) => stop,
         Err(error) => return failed(&format!("signals cannot be waited for: {error}"), 1),
@@ -181,7 +184,8 @@ fn failed(why: &str, code: u8) -> ExitCode {
 /// Writes to standard error. It may quote what others sent, so nothing in it may steer a terminal.
 fn note(text: &str) {
     let line: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c }).collect();
-    let _ = writeln!(std::io::stderr(), "{line}");
+    // At one stroke: to /dev/kmsg each write is a line.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 fn print(text: &str) -> ExitCode {

@@ -22,10 +22,10 @@ pub struct Crate {
     pub version: String,
     /// The expression in its manifest.
     pub licence: Option<String>,
-    /// Its sources.
+    /// Its sources; of a crate that is nowhere published, those of the workspace it is in.
     pub folder: PathBuf,
-    /// It is one of this project's.
-    pub ours: bool,
+    /// It comes from a registry.
+    pub published: bool,
 }
 
 /// The features that `target` is built with, as arguments for cargo.
@@ -39,7 +39,7 @@ pub fn features(target: &Target) -> &'static [&'static str] {
 
 /// The agent's crates, itself too, by name and version.
 pub fn linked(root: &Path, prefix: &Prefix, target: &Target) -> Result<Vec<Crate>> {
-    crates(prefix, &root.join("agent"), features(target), target)
+    crates(prefix, root, &root.join("agent"), features(target), target)
 }
 
 /// The crates of the standard library that goes into the agent. Those that are of the library alone are one, `rust-std`, and have the
@@ -47,12 +47,11 @@ pub fn linked(root: &Path, prefix: &Prefix, target: &Target) -> Result<Vec<Crate
 pub fn standard_library(prefix: &Prefix, target: &Target) -> Result<Vec<Crate>> {
     let library = prefix.rust_src().join("library");
     let features = ["--no-default-features", "--features", "optimize_for_size"];
-    let mut crates = crates(prefix, &library.join("std"), &features, target)?;
+    let mut crates = crates(prefix, &prefix.rust_src(), &library.join("std"), &features, target)?;
     // They have no code: they stand for the library where other crates depend on it.
     crates.retain(|one| !one.name.starts_with("rustc-std-workspace-") && (one.version != "0.0.0" || one.name == "std"));
     for one in crates.iter_mut().filter(|one| one.version == "0.0.0") {
         (one.name, one.version) = ("rust-std".to_owned(), rust_version(prefix)?);
-        one.folder = prefix.rust_src();
     }
     Ok(crates)
 }
@@ -97,7 +96,7 @@ struct Package {
     source: Option<String>,
 }
 
-fn crates(prefix: &Prefix, folder: &Path, features: &[&str], target: &Target) -> Result<Vec<Crate>> {
+fn crates(prefix: &Prefix, workspace: &Path, folder: &Path, features: &[&str], target: &Target) -> Result<Vec<Crate>> {
     let mut tree = cargo(prefix, folder)?;
     tree.args(["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--target", &target.triple]).args(features);
     let tree = say::quietly("what is linked", &mut tree)?;
@@ -105,15 +104,19 @@ fn crates(prefix: &Prefix, folder: &Path, features: &[&str], target: &Target) ->
     let mut metadata = cargo(prefix, folder)?;
     metadata.args(["metadata", "--locked", "--format-version", "1", "--filter-platform", &target.triple]);
     let metadata: Metadata = serde_json::from_str(&say::quietly("what is known of the crates", &mut metadata)?)?;
-    let known: BTreeMap<_, _> = metadata.packages.into_iter().map(|package| ((package.name.clone(), package.version.clone()), package)).collect();
+    let known: BTreeMap<_, _> =
+        metadata.packages.into_iter().map(|package| ((package.name.clone(), package.version.clone()), package)).collect();
     let crates = linked.into_iter().map(|one| {
         let package = known.get(&one).with_context(|| format!("cargo tells nothing of {} {}", one.0, one.1))?;
+        let published = package.source.is_some();
+        let own = package.manifest_path.parent().context("a manifest has a folder")?;
         Ok(Crate {
             name: one.0,
             version: one.1,
-            licence: package.license.clone(),
-            folder: package.manifest_path.parent().context("a manifest has a folder")?.to_owned(),
-            ours: package.source.is_none(),
+            // The old spelling of `OR`.
+            licence: package.license.as_ref().map(|licence| licence.replace('/', " OR ")),
+            folder: if published { own } else { workspace }.to_owned(),
+            published,
         })
     });
     let crates = crates.collect::<Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! `LICENSES.txt`: every part of the agent with its licence, and the texts of the licences, each once.
+//! Every part of the agent with its licence, and the texts of the licences, each once.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,20 @@ use crate::parts::Part;
 /// How the names of files begin that hold a licence or a notice.
 const NAMES: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
 
-/// A list of what is in the agent, and the texts.
+/// What is in the agent, and under which licences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Licences {
+    /// A line for each part, with the numbers of its texts.
+    pub list: String,
+    /// The texts, each after its number.
+    pub texts: String,
+}
+
+/// The licences of these crates and parts; `title` stands above them.
 ///
 /// # Errors
-/// A crate has neither a licence in its manifest nor a text beside it.
-pub fn list(root: &Path, title: &str, crates: &[Crate], parts: &[Part]) -> Result<String> {
+/// A crate has neither a licence in its manifest nor a text in its sources.
+pub fn licences(title: &str, crates: &[Crate], parts: &[Part]) -> Result<Licences> {
     let mut texts: Vec<(String, Vec<String>)> = Vec::new();
     let mut lines = Vec::new();
     let mut add = |name: String, licence: &str, files: BTreeSet<PathBuf>| -> Result<()> {
@@ -37,7 +46,7 @@ pub fn list(root: &Path, title: &str, crates: &[Crate], parts: &[Part]) -> Resul
         Ok(())
     };
     for one in crates {
-        let files = if one.ours && one.folder.starts_with(root) { beside(root)? } else { within(&one.folder)? };
+        let files = if one.published { within(&one.folder)? } else { beside(&one.folder)? };
         let name = format!("{} {}", one.name, one.version);
         match &one.licence {
             Some(licence) => add(name, licence, files)?,
@@ -48,11 +57,10 @@ pub fn list(root: &Path, title: &str, crates: &[Crate], parts: &[Part]) -> Resul
     for part in parts {
         add(format!("{} {}", part.name, part.version), part.licence, part.text.iter().cloned().collect())?;
     }
-    let mut all = format!("{title}: what is in it, and under which licences.\n\n{}\n", lines.join("\n"));
-    for (at, (text, names)) in texts.iter().enumerate() {
-        all += &format!("\n\n======== Text {}, of {}\n\n{text}", at + 1, names.join(", "));
-    }
-    Ok(all)
+    let list = format!("{title}: what is in it, and under which licences.\n\n{}\n", lines.join("\n"));
+    let numbered = texts.iter().enumerate();
+    let texts = numbered.map(|(at, (text, names))| format!("\n\n======== Text {}, of {}\n\n{text}", at + 1, names.join(", ")));
+    Ok(Licences { list, texts: texts.collect() })
 }
 
 /// The same text, however its lines end.
@@ -103,23 +111,22 @@ mod tests {
 
     fn one(name: &str, licence: Option<&str>, folder: &Path) -> Crate {
         let (name, version, licence) = (name.to_owned(), "1.0.0".to_owned(), licence.map(str::to_owned));
-        Crate { name, version, licence, folder: folder.to_owned(), ours: false }
+        Crate { name, version, licence, folder: folder.to_owned(), published: true }
     }
 
     #[test]
     fn the_same_text_stands_once() {
         let (a, b) = (folder_with(&[("LICENSE-MIT", "May be used.\r\n")]), folder_with(&[("deep/COPYING", "May be used. \n\n")]));
         let crates = [one("a", Some("MIT"), a.path()), one("b", Some("MIT"), b.path())];
-        let text = list(Path::new("/nowhere"), "agent", &crates, &[]).expect("a list");
-        let wanted = "agent: what is in it, and under which licences.\n\na 1.0.0: MIT; text 1\nb 1.0.0: MIT; text 1\n\n\n\
-                      ======== Text 1, of a 1.0.0, b 1.0.0\n\nMay be used.\n";
-        assert_eq!(text, wanted);
+        let Licences { list, texts } = licences("agent", &crates, &[]).expect("a list");
+        assert_eq!(list, "agent: what is in it, and under which licences.\n\na 1.0.0: MIT; text 1\nb 1.0.0: MIT; text 1\n");
+        assert_eq!(texts, "\n\n======== Text 1, of a 1.0.0, b 1.0.0\n\nMay be used.\n");
     }
 
     #[test]
     fn a_crate_without_a_licence_is_named() {
         let empty = folder_with(&[("src/license.rs", "// code")]);
-        let error = list(Path::new("/nowhere"), "agent", &[one("a", None, empty.path())], &[]).expect_err("it has none");
+        let error = licences("agent", &[one("a", None, empty.path())], &[]).expect_err("it has none");
         assert_eq!(error.to_string(), "a 1.0.0 has no licence; it cannot be distributed");
     }
 }

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use line3_cross::place::{self, Prefix};
+use line3_cross::table::Table;
 use line3_cross::target::Target;
-use line3_cross::{build, package, rootfs, say, selftest, setup, sign, verify};
+use line3_cross::{archive, build, package, recipes, rootfs, say, selftest, setup, sign, size, verify};
 
 /// Builds, weighs, tests and packs the agent for the processors of boxes.
 #[derive(Parser)]
@@ -23,7 +24,7 @@ enum What {
     Targets,
     /// Bring the tools that a fresh Debian 12 machine lacks, into a folder of their own (LINE3_CROSS, else in the user's cache)
     Setup,
-    /// Build the agent for a target, and print where it is and what it weighs; fails if it is over its budget
+    /// Build the agent for a target, and print where it is; fails if it is over its budget
     Build {
         /// A target, or `all`
         target: String,
@@ -63,6 +64,26 @@ enum What {
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
     },
+    /// Show what is built against budgets and the committed table, and what weighs most in one target
+    Size {
+        /// A target, or `all`
+        #[arg(default_value = "all")]
+        target: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Make it the committed table, `cross/sizes.json`
+        #[arg(long)]
+        write: bool,
+    },
+    /// Make the archive of the agent's sources with all their crates, and the recipes for Yocto, Buildroot and OpenWrt that know its sum
+    Source,
+    /// Write what the recipes have from Cargo.lock
+    Recipes {
+        /// Write nothing; fail if they are of another Cargo.lock or version
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -79,17 +100,24 @@ fn run(command: What) -> Result<()> {
     let root = place::root();
     match command {
         What::Targets => {
+            let mut table = Table::new(&["target", "flavour", "library", "kernel", "budget", "processor"]);
             for target in Target::all(&root)? {
-                say::result(&format!("{}  {}", target.name, target.cpu));
+                let library = if target.is_static() { "musl, in it" } else { "the box's glibc" };
+                let budget = target.budget.binary.to_string();
+                table.row([target.name, target.flavour.name().to_owned(), library.to_owned(), target.kernel, budget, target.cpu]);
             }
+            table.lines().iter().for_each(|line| say::result(line));
         }
         What::Setup => setup::setup(&root)?,
         What::Build { target } => {
             let prefix = Prefix::ready()?;
-            for target in Target::named(&root, &target)? {
-                let built = build::build(&root, &prefix, &target)?;
-                say::result(&format!("{}  {} bytes, budget {}", built.program.display(), built.bytes, target.budget.binary));
+            let targets = Target::named(&root, &target)?;
+            let mut built = Vec::new();
+            for target in &targets {
+                built.push((target, build::build(&root, &prefix, target)?));
             }
+            size::summary(&root, &built)?.iter().for_each(|line| say::doing(line));
+            built.iter().for_each(|(_, built)| say::result(&built.program.display().to_string()));
         }
         What::Selftest { target } => selftest::selftest(&root, &Target::named(&root, &target)?)?,
         What::Rootfs => rootfs::rootfs(&root, &Prefix::ready()?)?,
@@ -108,10 +136,21 @@ fn run(command: What) -> Result<()> {
         }
         What::Key { file } => {
             let public = sign::make_key(&file)?;
-            say::result(&format!("{}  secret: who has it can sign
-{}  public: for who verifies", file.display(), public.display()));
+            say::result(&format!(
+                "{}  secret: who has it can sign
+{}  public: for who verifies",
+                file.display(),
+                public.display()
+            ));
         }
         What::Verify { folder, public_key } => say::result(&verify::verify(&folder, public_key.as_deref())?),
+        What::Size { target, json, write } => size::size(&root, &Target::named(&root, &target)?, json, write)?,
+        What::Source => {
+            let made = archive::make(&root)?;
+            say::result(&format!("{}  {} bytes\nSHA-256 {}", made.file.display(), made.bytes, made.sha256));
+            say::result(&format!("{}  the recipes for it", made.recipes.display()));
+        }
+        What::Recipes { check } => recipes::generate(&root, check)?,
     }
     Ok(())
 }

@@ -112,6 +112,16 @@ pub struct Seen {
     pub reported: Option<i64>,
 }
 
+impl Seen {
+    /// How it was seen, for an error.
+    fn in_words(&self) -> String {
+        let Self { online, ready, identity, run_id, reported, .. } = self;
+        let run = run_id.as_deref().unwrap_or("none");
+        let reported = if reported.is_some() { "has reported" } else { "has never reported" };
+        format!("last it was seen online: {online}, ready: {ready}, run: {run}, {identity:?}; it {reported}")
+    }
+}
+
 /// The controller, running. It stops when this is dropped.
 #[derive(Debug)]
 pub struct Operation {
@@ -169,7 +179,7 @@ impl Operation {
             }
         });
         waited.map_err(|error| {
-            let last = last.map_or_else(|| "the controller never heard of the box".to_owned(), |last| format!("last it was {last:?}"));
+            let last = last.map_or_else(|| "the controller never heard of the box".to_owned(), |last| last.in_words());
             anyhow!("{error:#}; {last}\n{}", self.server.last_lines())
         })
     }

@@ -10,31 +10,23 @@ use anyhow::{Context, Result, ensure};
 
 use crate::build::Built;
 use crate::crates::{self, Crate};
-use crate::manifest::{self, Manifest, Sum};
+use crate::licences::{self, Licences};
 use crate::parts::{self, Part};
 use crate::place::{self, Prefix};
 use crate::setup::Tools;
 use crate::source::Source;
 use crate::target::{Init, Target};
-use crate::{licences, sbom, say, sign};
+use crate::{say, sbom};
 
 pub mod control;
 pub mod deb;
+pub mod dist;
 pub mod ipk;
 pub mod layout;
 pub mod tree;
 
-pub use layout::{CATALOGUE, PROGRAM};
+use dist::Dist;
 use tree::Tree;
-
-/// The name of the catalogue beside the packages.
-pub const CATALOGUE_FILE: &str = "catalogue.json";
-
-/// The name of the list of parts beside the packages.
-pub const SBOM_FILE: &str = "line3-agent.cdx.json";
-
-/// The name of the licences beside the packages.
-pub const LICENCES_FILE: &str = "LICENSES.txt";
 
 /// Packs the agent that was built last, and returns where it put everything. Signs it if there is a secret key.
 ///
@@ -45,41 +37,24 @@ pub fn package(root: &Path, prefix: &Prefix, target: &Target, key: Option<&Path>
     let source = Source::of(root)?;
     let agent = Agent::of(root, prefix, target, &source)?;
     let inside = Inside::of(root, prefix, target)?;
-    let licences = inside.licences(root, target, &source)?;
+    let licences = inside.licences(target, &source)?;
     let trees = Trees::of(root, target, &agent, &licences)?;
     let packages = trees.packages(root, target, &source)?;
 
-    let mut files = packages.clone();
-    files.insert(CATALOGUE_FILE.to_owned(), agent.catalogue.clone());
-    files.insert(SBOM_FILE.to_owned(), inside.sbom(root, prefix, target, &source)?.into_bytes());
-    files.insert(LICENCES_FILE.to_owned(), licences.into_bytes());
-    let folder = place::built(root).join("dist").join(&target.name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    }
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    for (name, bytes) in &files {
-        std::fs::write(folder.join(name), bytes).with_context(|| name.clone())?;
-    }
-    let manifest = Manifest {
-        name: "line3-agent".to_owned(),
-        target: target.name.clone(),
-        triple: target.triple.clone(),
-        flavour: target.flavour.name().to_owned(),
+    let dist = Dist {
+        target,
+        source: &source,
         tools: Tools::read(prefix)?.tools,
-        budget: [("binary", target.budget.binary), ("rss", target.budget.rss), ("flash", target.budget.flash)]
-            .map(|(name, bytes)| (name.to_owned(), bytes))
-            .into(),
-        program: Sum::of(&agent.program),
-        catalogue: Sum::of(&agent.catalogue),
-        files: files.iter().map(|(name, bytes)| (name.clone(), Sum::of(bytes))).collect(),
-        packages: manifest::of_packages(&packages)?,
-        source,
+        program: &agent.program,
+        catalogue: &agent.catalogue,
+        sbom: inside.sbom(root, prefix, target, &source)?,
+        licences: licences.list + &licences.texts,
+        packages,
     };
-    manifest::seal(&folder, &manifest)?;
-    match key {
-        Some(key) => sign::sign(&folder, key, &manifest)?,
-        None => say::doing("NOT SIGNED: no key was named by --key or LINE3_SIGNING_KEY; `cargo cross key FILE` makes one"),
+    let folder = place::built(root).join("dist").join(&target.name);
+    dist.write(&folder, key)?;
+    if key.is_none() {
+        say::doing("NOT SIGNED: no key was named by --key or LINE3_SIGNING_KEY; `cargo cross key FILE` makes one");
     }
     for tree in [&trees.tar, &trees.ipk] {
         within_budget(target, tree)?;
@@ -140,9 +115,9 @@ impl Inside {
         })
     }
 
-    fn licences(&self, root: &Path, target: &Target, source: &Source) -> Result<String> {
+    fn licences(&self, target: &Target, source: &Source) -> Result<Licences> {
         let crates = [&self.linked[..], &self.library[..]].concat();
-        licences::list(root, &format!("line3-agent {} for {}", source.version, target.name), &crates, &self.parts)
+        licences::licences(&format!("line3-agent {} for {}", source.version, target.name), &crates, &self.parts)
     }
 
     fn sbom(&self, root: &Path, prefix: &Prefix, target: &Target, source: &Source) -> Result<String> {
@@ -159,7 +134,7 @@ struct Trees {
 }
 
 impl Trees {
-    fn of(root: &Path, target: &Target, agent: &Agent, licences: &str) -> Result<Self> {
+    fn of(root: &Path, target: &Target, agent: &Agent, licences: &Licences) -> Result<Self> {
         let parts = layout::parts(root);
         let tree = |init| layout::tree(&parts, init, &agent.program, &agent.catalogue, licences);
         let (deb, ipk) = (tree(target.init)?, tree(Init::Procd)?);

@@ -28,7 +28,7 @@ pub struct Part {
 /// The parts of the agent for `target` that are no crates. Not that of ring, whose C is in its crate.
 pub fn parts(prefix: &Prefix, target: &Target) -> Result<Vec<Part>> {
     match &target.tools {
-        Tools::Zig {} => {
+        Tools::Zig { .. } => {
             let zig = zig(prefix)?;
             let version = setup::Tools::read(prefix)?.tools.remove("zig").context("the tools have no zig")?;
             let musl = zig.join("lib/libc/musl");

@@ -64,11 +64,11 @@ impl Process {
         self.child.try_wait().with_context(|| self.what.clone())
     }
 
-    /// Fails if it has ended, with its last lines.
+    /// Fails if it has ended.
     pub fn lives(&mut self) -> Result<()> {
         match self.ended()? {
             None => Ok(()),
-            Some(status) => bail!("{} ended with {status}; {}", self.what, self.last_lines()),
+            Some(status) => bail!("{} ended with {status}; its log is {}", self.what, self.log.display()),
         }
     }
 
@@ -194,6 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut process = Process::start("sh", &shell("echo out of here"), &folder.path().join("log")).expect("it starts");
         until("it has ended", Duration::from_secs(5), || process.ended()).expect("it does");
-        assert!(process.lives().expect_err("it is gone").to_string().ends_with("\n  out of here"));
+        assert!(process.lives().expect_err("it is gone").to_string().starts_with("sh ended with exit status: 0; its log is "));
+        assert!(process.last_lines().ends_with("\n  out of here"));
     }
 }

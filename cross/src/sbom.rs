@@ -65,7 +65,7 @@ pub fn others(linked: &[Crate], library: &[Crate], parts: &[Part]) -> Vec<Other>
         version: one.version.clone(),
         licence: one.licence.clone().unwrap_or_default(),
         about: "Rust's standard library, built with the agent".to_owned(),
-        published: !one.ours,
+        published: one.published,
     });
     let of_ring = linked.iter().filter(|one| one.name == "ring").map(|ring| Other {
         name: "ring-core".to_owned(),

@@ -1,8 +1,9 @@
 //! `cargo cross selftest`: proves that a built agent works. It says what it can do, holds a session with the real controller, and
-//! where it needs no emulator it is weighed.
+//! where it needs no emulator its memory and its start are
+//! measured.
 
+mod measure;
 mod session;
-mod weigh;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,10 @@ use crate::operation::{Operation, digest};
 use crate::place::{self, Prefix};
 use crate::process::finished;
 use crate::say;
+use crate::size::grouped;
+use crate::table::Table;
 use crate::target::{Flavour, Target};
-use weigh::Weight;
+use measure::Measured;
 
 /// How long the agent may take to say what it is. Under an emulator, on a busy machine.
 const SAYS: Duration = Duration::from_secs(60);
@@ -38,8 +41,10 @@ struct Proof {
     catalogue: String,
     /// The last line of its `--self-test`.
     tells: String,
+    /// Whether it pinged.
+    pinged: bool,
     /// None under an emulator.
-    weight: Option<Weight>,
+    measured: Option<Measured>,
 }
 
 /// Tests the agents of these targets, which must have been built. All are tried before this ends.
@@ -48,61 +53,48 @@ struct Proof {
 /// One of them does not work, or is over its budget; or two of one flavour do not have the same catalogue.
 pub fn selftest(root: &Path, targets: &[Target]) -> Result<()> {
     let mut failures = 0;
-    let mut fleet: Option<(&str, String)> = None;
-    let mut rows = vec![["TARGET", "RESULT", "SELF-TEST", "START", "RSS", "ANONYMOUS"].map(str::to_owned)];
+    let mut catalogues: Vec<(Flavour, &str, String)> = Vec::new();
+    let mut table = Table::new(&["target", "result", "self-test", "start", "RSS", "anonymous"]);
     for target in targets {
         let start = Instant::now();
         let tested = Subject::of(root, target).and_then(|subject| subject.prove(root)).and_then(|proof| {
             // What a flavour can show and do does not depend on the processor.
-            if target.flavour == Flavour::Fleet {
-                let (name, catalogue) = fleet.get_or_insert((&target.name, proof.catalogue.clone()));
-                let same = *catalogue == proof.catalogue;
-                ensure!(same, "its catalogue is another than that of {name}; were both built of the same sources? build all again");
+            if let Some((_, name, _)) =
+                catalogues.iter().find(|(flavour, _, other)| *flavour == target.flavour && *other != proof.catalogue)
+            {
+                bail!("its catalogue is another than that of {name}; if they were not built of the same sources, build all again");
             }
+            catalogues.push((target.flavour, &target.name, proof.catalogue.clone()));
             Ok(proof)
         });
         match tested {
             Ok(proof) => {
                 say::doing(&format!("{}: passed in {:.0} s", target.name, start.elapsed().as_secs_f64()));
-                rows.push(row(target, &proof));
+                table.row(row(target, &proof));
             }
             Err(error) => {
                 say::doing(&format!("{}: FAILED: {error:#}", target.name));
                 failures += 1;
-                rows.push([&target.name, "FAILED", "", "", "", ""].map(str::to_owned));
+                table.row([&target.name, "FAILED", "", "", "", ""].map(str::to_owned));
             }
         }
     }
-    say::result(&table(&rows));
+    table.lines().iter().for_each(|line| say::result(line));
     ensure!(failures == 0, "{failures} of {} failed; why is said above", targets.len());
     Ok(())
 }
 
 fn row(target: &Target, proof: &Proof) -> [String; 6] {
-    let (start, rss, anonymous) = match &proof.weight {
+    let (start, rss, anonymous) = match &proof.measured {
         None => ("not measured under an emulator".to_owned(), String::new(), String::new()),
-        Some(weight) => (
-            format!("{:.1} ms of {}", weight.start.as_secs_f64() * 1000.0, weigh::START.as_millis()),
-            format!("{} of {}", weight.memory.rss, target.budget.rss),
-            weight.memory.anonymous.to_string(),
+        Some(measured) => (
+            format!("{:.1} ms of {}", measured.start.as_secs_f64() * 1000.0, measure::START.as_millis()),
+            format!("{} of {}", grouped(measured.memory.rss), grouped(target.budget.rss)),
+            grouped(measured.memory.anonymous),
         ),
     };
-    [target.name.clone(), "passed".to_owned(), proof.tells.clone(), start, rss, anonymous]
-}
-
-/// Lines of columns as wide as their widest cell.
-fn table(rows: &[[String; 6]]) -> String {
-    let mut widths = [0; 6];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let line = |row: &[String; 6]| {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    let result = if proof.pinged { "passed" } else { "passed, IPPing not tried" };
+    [target.name.clone(), result.to_owned(), proof.tells.clone(), start, rss, anonymous]
 }
 
 impl<'a> Subject<'a> {
@@ -139,15 +131,9 @@ impl<'a> Subject<'a> {
         let told = self.says(&["--config", &empty.to_string_lossy(), "--self-test"])?;
         let tells = told.lines().next_back().unwrap_or_default().to_owned();
         let mut operation = Operation::start(root, &self.folder, IpAddr::from([127, 0, 0, 1]))?;
-        session::hold(self, &mut operation, &catalogue)?;
-        let weight = match self.target.is_native() {
-            true => Some(weigh::weigh(self, &mut operation)?),
-            false => {
-                say::doing(&format!("{name}: memory and start are not measured under an emulator"));
-                None
-            }
-        };
-        Ok(Proof { catalogue, tells, weight })
+        let pinged = session::hold(self, &mut operation, &catalogue)?;
+        let measured = if self.target.is_native() { Some(measure::measure(self, &mut operation)?) } else { None };
+        Ok(Proof { catalogue, tells, pinged, measured })
     }
 
     /// The agent with these arguments, as it is run here.
@@ -191,11 +177,5 @@ mod tests {
         {
             assert!(catalogue(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_table_is_in_columns() {
-        let rows = [["A", "B", "", "", "", "C"], ["long", "x", "", "", "", ""]].map(|row| row.map(str::to_owned));
-        assert_eq!(table(&rows), "A     B          C\nlong  x");
     }
 }

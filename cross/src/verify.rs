@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::manifest::{self, MANIFEST, Manifest, SIGNATURE, SUMS, Sum};
-use crate::package::{CATALOGUE, CATALOGUE_FILE, LICENCES_FILE, PROGRAM, SBOM_FILE};
+use crate::package::dist::{CATALOGUE_FILE, LICENCES_FILE, SBOM_FILE};
+use crate::package::layout::{CATALOGUE, PROGRAM};
 use crate::{sbom, sign};
 
 /// No file of a folder is larger, in bytes.
@@ -30,7 +31,7 @@ pub fn verify(folder: &Path, public_key: Option<&Path>) -> Result<String> {
     };
     let found: BTreeMap<_, _> = files.iter().map(|(name, bytes)| (name.clone(), Sum::of(bytes))).collect();
     compare_sums(&sums, &found)?;
-    let manifest = Manifest::clone(&serde_json::from_slice(file(&files, MANIFEST)?).context(MANIFEST)?);
+    let manifest: Manifest = serde_json::from_slice(file(&files, MANIFEST)?).context(MANIFEST)?;
     compare(MANIFEST, "file", &manifest.files, &found.into_iter().filter(|(name, _)| name != MANIFEST).collect())?;
     for (name, listed) in &manifest.packages {
         let tree = manifest::contents(name, file(&files, name)?)?;

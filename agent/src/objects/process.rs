@@ -3,7 +3,8 @@
 use line3_proto::value::{Absent, Known};
 use line3_proto::{Fault, row, values};
 
-use super::kernel::{file, names, unknowable};
+use super::kernel::{file, unknowable};
+use super::process_status::pids;
 use super::{Found, Object};
 use crate::host::Host;
 use crate::view::View;
@@ -66,18 +67,6 @@ impl Object for Process {
         };
         Ok(pids.into_iter().filter_map(row).collect())
     }
-}
-
-/// The numbers of all processes: what [`Host::list`] gives of /proc, so at most its bound. A /proc that shows a user only its own
-/// processes does not show the first one, which is always there.
-pub(super) fn pids(host: &dyn Host) -> Known<Vec<u32>> {
-    let pids: Vec<u32> = names(host, "/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
-    if host.file("/proc/1/stat").is_err() {
-        return Err(Absent::because(
-            "not permitted: /proc is mounted with hidepid and hides the processes of others; its option gid= can name the agent's group",
-        ));
-    }
-    Ok(pids)
 }
 
 /// The size of a page of memory, in KiB; the first mapping of a program is never of huge pages.

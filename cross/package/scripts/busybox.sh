@@ -8,7 +8,8 @@ running() {
 
 # Lines that name the agent stay as they are: they may have been turned off by hand.
 enable() {
-    grep -q line3-agent "$root/etc/inittab" 2>/dev/null || cat "$root$lines" >>"$root/etc/inittab"
+    touch "$root/etc/inittab"
+    grep -q line3-agent "$root/etc/inittab" || cat "$root$lines" >>"$root/etc/inittab"
 }
 
 disable() {

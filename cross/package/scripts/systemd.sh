@@ -17,13 +17,15 @@ disable() {
     ! running || systemctl daemon-reload
 }
 
+# One that was turned off by hand is not turned on. That it does not start is no failure of the package.
 restart() {
     if running; then
         systemctl daemon-reload
-        systemctl restart line3-agent.service
+        if [ -L $wanted ]; then verb=restart; else verb=try-restart; fi
+        systemctl $verb line3-agent.service || echo 'line3-agent did not start; see: journalctl -u line3-agent' >&2
     fi
 }
 
 stop() {
-    ! running || systemctl stop line3-agent.service
+    ! running || systemctl stop line3-agent.service || true
 }

@@ -33,12 +33,13 @@ stop() {
     act stop
 }
 
+# That it does not start is no failure of the package. invoke-rc.d asks whether services may be started here.
 act() {
     if running && [ -x $script ]; then
         if command -v invoke-rc.d >/dev/null; then
             invoke-rc.d line3-agent "$1"
         else
             $script "$1"
-        fi
+        fi || echo "line3-agent: $script $1 failed" >&2
     fi
 }

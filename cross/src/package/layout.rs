@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::tree::Tree;
+use super::tree::{Tree, gzip};
+use crate::licences::Licences;
 use crate::target::Init;
 
 /// Where the program is.
@@ -20,16 +21,22 @@ pub fn parts(root: &Path) -> PathBuf {
 }
 
 /// The files on a box that `init` starts.
-pub fn tree(parts: &Path, init: Init, program: &[u8], catalogue: &[u8], licences: &str) -> Result<Tree> {
+pub fn tree(parts: &Path, init: Init, program: &[u8], catalogue: &[u8], licences: &Licences) -> Result<Tree> {
     let mut tree = Tree::default();
     tree.program(PROGRAM, program);
     tree.file(CATALOGUE, catalogue);
     tree.file("etc/line3-agent.toml", read(&parts.join("line3-agent.toml"))?);
-    tree.file("usr/share/doc/line3-agent/copyright", licences);
+    tree.file("usr/share/doc/line3-agent/copyright", format!("{}\nThe texts are in texts.gz beside this file.\n", licences.list));
+    tree.file("usr/share/doc/line3-agent/texts.gz", gzip(licences.texts.as_bytes())?);
     let started = |name: &str| read(&parts.join("init").join(format!("line3-agent.{name}")));
     match init {
         Init::Systemd => tree.file("usr/lib/systemd/system/line3-agent.service", started("service")?),
-        Init::Sysvinit | Init::Procd => tree.program("etc/init.d/line3-agent", started(init.name())?),
+        Init::Sysvinit => tree.program("etc/init.d/line3-agent", started(init.name())?),
+        Init::Procd => {
+            tree.program("etc/init.d/line3-agent", started(init.name())?);
+            // OpenWrt's sysupgrade keeps what is listed: the box's certificates.
+            tree.file("lib/upgrade/keep.d/line3-agent", "/etc/line3-agent/\n");
+        }
         Init::Busybox => tree.file("usr/share/line3-agent/inittab", started(init.name())?),
     }
     Ok(tree)

@@ -130,7 +130,8 @@ fn append(tar: &mut Builder<Vec<u8>>, kind: EntryType, path: &str, mode: u32, by
     Ok(())
 }
 
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+/// Packs `bytes` with no name and no time.
+pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut packer = GzBuilder::new().operating_system(NO_SYSTEM).write(Vec::new(), Compression::best());
     packer.write_all(bytes)?;
     Ok(packer.finish()?)

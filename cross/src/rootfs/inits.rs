@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::target::Init;
 
-/// Keeps what programs tell the system's log.
-const LOGGER: &str = "/bin/busybox syslogd -n";
+/// Keeps what the agent says, as long as anything runs. On a box of BusyBox it says it to the console.
+const LOGGER: &str = "lo:0123456:respawn:/bin/busybox syslogd -n";
 
 /// How an init is used.
 pub struct Manner {
@@ -53,12 +53,12 @@ pub fn prepare(init: Init, root: &Path) -> Result<()> {
         Init::Busybox => {
             // On such a box the commands are BusyBox's; Debian's least has all that the package wants but this one.
             std::os::unix::fs::symlink("busybox", root.join("usr/bin/killall")).context("killall")?;
-            format!("::respawn:{LOGGER}\n")
+            "# No terminals.\n".to_owned()
         }
         _ => {
             let debians = std::fs::read_to_string(&file).context("the image's /etc/inittab")?;
             let without: String = debians.lines().filter(|line| !line.contains("getty")).map(|line| format!("{line}\n")).collect();
-            format!("{without}lo:0123456:respawn:{LOGGER}\n")
+            format!("{without}{LOGGER}\n")
         }
     };
     std::fs::write(&file, text).with_context(|| file.display().to_string())

@@ -128,12 +128,6 @@ impl Machine {
         until("the box is off", LIMIT, || self.process.ended()).with_context(|| self.process.last_lines())?;
         Ok(start.elapsed())
     }
-
-    /// What its console showed last.
-    #[must_use]
-    pub fn last_lines(&self) -> String {
-        self.process.last_lines()
-    }
 }
 
 /// Sends a signal, by its name.

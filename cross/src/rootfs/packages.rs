@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::package::{CATALOGUE, PROGRAM, control, deb, layout};
+use crate::licences::Licences;
+use crate::package::layout::{self, CATALOGUE, PROGRAM};
+use crate::package::{control, deb};
 use crate::place;
 use crate::target::{Init, Target};
 
@@ -26,8 +28,13 @@ impl Packages {
         let (version, packed) = packed(root, target)?;
         let (_, data) = deb::unpack(&packed)?;
         let parts = layout::parts(root);
-        let licences = String::from_utf8_lossy(data.bytes("usr/share/doc/line3-agent/copyright")?).into_owned();
-        let tree = layout::tree(&parts, init, data.bytes(PROGRAM)?, data.bytes(CATALOGUE)?, &licences)?;
+        let tree = if init == target.init {
+            data
+        } else {
+            // Nothing here looks at the texts.
+            let licences = Licences { list: format!("As for {}.", target.init.name()), texts: String::new() };
+            layout::tree(&parts, init, data.bytes(PROGRAM)?, data.bytes(CATALOGUE)?, &licences)?
+        };
         let for_init = Target { init, ..target.clone() };
         let pack = |version: &str| deb::pack(&control::deb(&parts, &for_init, version, &tree)?, &tree, 0);
         let first = if init == target.init { packed } else { pack(&version)? };

@@ -1,6 +1,6 @@
 //! What happens to one box, from its first package to its last.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::machine::{self, Machine, Network, Who};
 use super::packages::Packages;
 use super::watch::{Absence, Watch, missing};
 use crate::operation::Operation;
-use crate::package::PROGRAM;
+use crate::package::layout::PROGRAM;
 use crate::place::Prefix;
 use crate::process::{finished, until};
 use crate::say;
@@ -31,6 +31,9 @@ const NET_RAW: u64 = 1 << 13;
 
 /// A setting that an engineer changes, and its value; no firmware sets it so.
 const SETTING: (&str, &str, &str) = ("Device.LocalAgent.Controller.1.", "PeriodicNotifInterval", "7777");
+
+/// How many of its last lines an error quotes.
+const QUOTED: usize = 15;
 
 const USER: &str = "line3-agent";
 const STATE: &str = "var/lib/line3-agent";
@@ -168,9 +171,8 @@ impl Story<'_> {
     fn switch_on(&mut self, root: &Path, manner: &Manner, id: &str) -> Result<Machine> {
         let start = Instant::now();
         let machine = Machine::start(self.network, self.folder, root, manner.first)?;
-        let log = self.log();
         let on = self.operation.until(id, "ready, and reports", LIMIT, |seen| Ok(seen.ready && seen.reported.is_some()));
-        on.with_context(|| format!("its console:\n{}\nits log:\n{}", machine.last_lines(), last_lines(&log)))?;
+        on.with_context(|| self.last_lines())?;
         step("switched on", &format!("its init started the agent; ready, with a first report, after {}", seconds(start.elapsed())));
         Ok(machine)
     }
@@ -212,7 +214,7 @@ impl Story<'_> {
         let before = watch.absences()?.len();
         act(watch)?;
         let back = until(&format!("{id} is away and back"), LIMIT, || Ok(watch.absences()?.into_iter().nth(before)));
-        back.with_context(|| format!("its log:\n{}", last_lines(&self.log())))
+        back.with_context(|| self.last_lines())
     }
 
     /// Tells of an absence that is over, if it was as it should be.
@@ -231,18 +233,18 @@ impl Story<'_> {
         // It may be gone before it can say that it goes.
         machine.runs(self.folder, manner.reboot).ok();
         let off = machine.until_off()?;
-        ensure!(self.farewells() == farewells + 1, "the agent did not say good-bye; its log:\n{}", last_lines(&self.log()));
+        ensure!(self.farewells() == farewells + 1, "the agent did not say good-bye; {}", self.last_lines());
         ensure!(watch.is_away(), "the box is off, and the controller sees it");
         let machine = Machine::start(self.network, self.folder, root, manner.first)?;
         let away = until(&format!("{id} is back"), LIMIT, || Ok(watch.absences()?.into_iter().nth(absences)));
-        let away = away.with_context(|| format!("its console:\n{}\nits log:\n{}", machine.last_lines(), last_lines(&self.log())))?;
+        let away = away.with_context(|| self.last_lines())?;
         ensure!(boot(self.operation)? != before, "the box says that it has not restarted");
         self.back(&format!("the box restarts: its init stops all in {}, the agent says good-bye", seconds(off)), id, &away, true)?;
         Ok(machine)
     }
 
     fn farewells(&self) -> usize {
-        std::fs::read_to_string(self.log()).unwrap_or_default().matches("good-bye").count()
+        self.said().matches("good-bye").count()
     }
 
     fn upgrade(&self, root: &Path, machine: &Machine, watch: &mut Watch, id: &str) -> Result<()> {
@@ -300,9 +302,17 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// What the programs on the box told its log.
-    fn log(&self) -> PathBuf {
-        self.folder.join("log").join("messages")
+    /// What the box's console showed, and what its log holds.
+    fn said(&self) -> String {
+        let files = [self.folder.join("console.log"), self.folder.join("log").join("messages")];
+        files.iter().map(|file| std::fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()).collect()
+    }
+
+    /// The last of it, for an error.
+    fn last_lines(&self) -> String {
+        let said = self.said();
+        let lines: Vec<_> = said.lines().collect();
+        format!("the box said last:\n  {}", lines.get(lines.len().saturating_sub(QUOTED)..).unwrap_or_default().join("\n  "))
     }
 }
 
@@ -338,12 +348,6 @@ fn quoted(text: &str) -> String {
 
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f32())
-}
-
-fn last_lines(file: &Path) -> String {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let lines: Vec<_> = text.lines().collect();
-    lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")
 }
 
 fn step(what: &str, came: &str) {

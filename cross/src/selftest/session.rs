@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::Subject;
-use crate::operation::Operation;
+use crate::operation::{Operation, Seen};
 use crate::process::{Process, until};
 use crate::say;
+use crate::target::Flavour;
 
 /// The box that the agent plays.
 pub(super) const BOX: &str = "os::00256D-SELFTEST";
@@ -40,8 +41,8 @@ const INTERVAL: u32 = 1;
 /// Certificates by their files: the authority's, the box's, the box's key.
 type Files = [PathBuf; 3];
 
-/// Holds the session; `catalogue` is the digest that the agent must show.
-pub(super) fn hold(subject: &Subject<'_>, operation: &mut Operation, catalogue: &str) -> Result<()> {
+/// Holds the session; `catalogue` is the digest that the agent must show. Gives whether IPPing was tried, too.
+pub(super) fn hold(subject: &Subject<'_>, operation: &mut Operation, catalogue: &str) -> Result<bool> {
     let name = &subject.target.name;
     say::doing(&format!("{name}: certificates of another authority"));
     strangers(subject, operation)?;
@@ -60,9 +61,8 @@ pub(super) fn hold(subject: &Subject<'_>, operation: &mut Operation, catalogue: 
         first.catalogue
     );
 
-    values(operation).map_err(|error| quoting(error, &agent))?;
-    let ping = operation.ping(BOX, "127.0.0.1").map_err(|error| quoting(error, &agent))?;
-    ensure!(ping.get("SuccessCount").is_some_and(|count| count == "3"), "3 echoes were to be answered: {ping:?}");
+    values(operation, subject.target.flavour).map_err(|error| quoting(error, &agent))?;
+    let pinged = pings(operation).map_err(|error| quoting(error, &agent))?;
     reports(operation, &mut agent)?;
 
     say::doing(&format!("{name}: killed, and started again"));
@@ -74,7 +74,7 @@ pub(super) fn hold(subject: &Subject<'_>, operation: &mut Operation, catalogue: 
     reports(operation, &mut agent)?;
     agent.stop(LIMIT)?;
     operation.until(BOX, "offline after SIGTERM", LIMIT, |seen| Ok(!seen.online))?;
-    Ok(())
+    Ok(pinged)
 }
 
 /// Writes the configuration of an agent with these certificates; it reports every `interval` seconds.
@@ -84,7 +84,7 @@ pub(super) fn settings(subject: &Subject<'_>, operation: &Operation, id: &str, f
     let text = format!(
         "endpoint-id = {id:?}\nstate-dir = {:?}\n[device]\nserial-number = {SERIAL:?}\n[broker]\nhost = {host:?}\nport = {port}\n\
          ca = {ca:?}\ncertificate = {certificate:?}\nkey = {key:?}\nkeep-alive = 5\n[report]\ninterval = {interval}\n",
-        subject.folder.join("state"),
+        subject.folder.join(id),
     );
     let file = subject.folder.join("agent.toml");
     std::fs::write(&file, text).with_context(|| file.display().to_string())?;
@@ -102,33 +102,60 @@ pub(super) fn start(subject: &Subject<'_>, settings: &Path) -> Result<Process> {
 }
 
 /// Waits until the controller can ask the box.
-pub(super) fn ready(operation: &mut Operation, agent: &mut Process) -> Result<crate::operation::Seen> {
+pub(super) fn ready(operation: &mut Operation, agent: &mut Process) -> Result<Seen> {
     let waited = operation.until(BOX, "online and ready", LIMIT, |seen| agent.lives().map(|()| seen.online && seen.ready));
     waited.map_err(|error| quoting(error, agent))
 }
 
-fn quoting(error: anyhow::Error, agent: &Process) -> anyhow::Error {
+/// The error, and the agent's last lines.
+pub(super) fn quoting(error: anyhow::Error, agent: &Process) -> anyhow::Error {
     anyhow!("{error:#}\n{}", agent.last_lines())
 }
 
 /// What the box says of this machine, for that is what it runs on, also under an emulator of user programs.
-fn values(operation: &Operation) -> Result<()> {
+fn values(operation: &Operation, flavour: Flavour) -> Result<()> {
     let info = operation.get(BOX, "Device.DeviceInfo.")?;
     let memory = std::fs::read_to_string("/proc/meminfo").context("/proc/meminfo")?;
     is(&info, "Device.DeviceInfo.MemoryStatus.Total", number(&memory, "MemTotal").context("/proc/meminfo")?)?;
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").context("/proc/sys/kernel/hostname")?;
     is(&info, "Device.DeviceInfo.HostName", name.trim())?;
     is(&info, "Device.DeviceInfo.SerialNumber", SERIAL)?;
-    let own = |(path, value): (&String, &String)| path.ends_with(".PID") && *value == std::process::id().to_string();
-    ensure!(info.iter().any(own), "the process {} is not in Device.DeviceInfo.ProcessStatus.", std::process::id());
-
-    let addresses = operation.get(BOX, "Device.IP.Interface.*.IPv4Address.*.IPAddress")?;
-    ensure!(addresses.values().any(|address| address == "127.0.0.1"), "127.0.0.1 is not an address of Device.IP.: {addresses:?}");
-
+    // What is left out of the tiny flavour.
+    if flavour == Flavour::Fleet {
+        let own = |(path, value): (&String, &String)| path.ends_with(".PID") && *value == std::process::id().to_string();
+        ensure!(info.iter().any(own), "the process {} is not in Device.DeviceInfo.ProcessStatus.", std::process::id());
+        let addresses = operation.get(BOX, "Device.IP.Interface.*.IPv4Address.*.IPAddress")?;
+        ensure!(addresses.values().any(|address| address == "127.0.0.1"), "127.0.0.1 is not an address of Device.IP.: {addresses:?}");
+    }
     let (before, time, after) = (minute()?, operation.get(BOX, "Device.Time.CurrentLocalTime")?, minute()?);
     let told = time.values().next().map_or("", String::as_str).get(..before.len()).unwrap_or_default();
     ensure!((before.as_str()..=after.as_str()).contains(&told), "it is {after}, and the box says {time:?}");
     Ok(())
+}
+
+/// Lets the box ping itself: real ICMP, if the user who runs this may send any; gives whether it was tried.
+fn pings(operation: &Operation) -> Result<bool> {
+    let read = |file: &str| std::fs::read_to_string(file).with_context(|| file.to_owned());
+    if !may_ping(&read("/proc/self/status")?, &read("/proc/sys/net/ipv4/ping_group_range")?) {
+        say::doing("IPPing is not tried: this user may not send ICMP; be root, or widen net.ipv4.ping_group_range");
+        return Ok(false);
+    }
+    let ping = operation.ping(BOX, "127.0.0.1")?;
+    ensure!(ping.get("SuccessCount").is_some_and(|count| count == "3"), "3 echoes were to be answered: {ping:?}");
+    Ok(true)
+}
+
+/// Whether the kernel lets a process of this `/proc/PID/status` send ICMP, by its right or by its groups.
+fn may_ping(status: &str, range: &str) -> bool {
+    const CAP_NET_RAW: u64 = 1 << 13;
+    let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let rights = u64::from_str_radix(line("CapEff:").trim(), 16).unwrap_or_default();
+    let range: Vec<u64> = range.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let [low, high] = range[..] else { return rights & CAP_NET_RAW != 0 };
+    // The second is the effective group.
+    let own = line("Gid:").split_whitespace().nth(1);
+    let mut groups = own.into_iter().chain(line("Groups:").split_whitespace()).filter_map(|group| group.parse::<u64>().ok());
+    rights & CAP_NET_RAW != 0 || groups.any(|group| (low..=high).contains(&group))
 }
 
 fn is(values: &BTreeMap<String, String>, path: &str, expected: impl ToString) -> Result<()> {
@@ -197,5 +224,18 @@ mod tests {
         assert_eq!(number(status, "RssAnon"), Some(220));
         assert_eq!(number(status, "Rss"), None);
         assert_eq!(number(status, "Name"), None);
+    }
+
+    #[test]
+    fn root_and_the_groups_of_the_range_may_ping() {
+        let status = |rights: &str| format!("Gid:\t100\t200\t300\t400\nGroups:\t7 9 \nCapEff:\t{rights}\n");
+        let (none, all) = (status("0000000000000000"), status("000001ffffffffff"));
+        assert!(may_ping(&all, "1\t0\n"));
+        assert!(may_ping(&status("0000000000002000"), "1\t0\n"));
+        assert!(!may_ping(&status("000001ffffffdfff"), "1\t0\n"));
+        assert!(may_ping(&none, "200\t200\n"));
+        assert!(may_ping(&none, "8\t9\n"));
+        assert!(!may_ping(&none, "100\t199\n"));
+        assert!(!may_ping(&none, "1\t0\n"));
     }
 }

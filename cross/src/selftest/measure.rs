@@ -1,12 +1,13 @@
 //! What a connected agent holds in memory, and how fast it starts. Only where it runs natively: an emulator has a memory and a pace of
 //! its own.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::Subject;
-use super::session::{BOX, CONNECTED, LIMIT, files, number, ready, settings, start};
+use super::session::{BOX, CONNECTED, LIMIT, files, number, quoting, ready, settings, start};
 use crate::operation::Operation;
 use crate::process::{Process, until_every};
 use crate::say;
@@ -20,17 +21,17 @@ const STARTS: usize = 5;
 /// How often its log is looked at while it starts.
 const PACE: Duration = Duration::from_millis(1);
 
-/// How long it is left alone before it is weighed: what looks up names has ended by then.
+/// How long it is left alone before it is measured: what looks up names has ended by then.
 const SETTLE: Duration = Duration::from_secs(20);
 
-/// How long between two weighings, of which there are three.
+/// How long between two samples, of which there are three.
 const BETWEEN: Duration = Duration::from_secs(2);
 
-/// How often it reports while it is weighed, in seconds: as it does by itself.
+/// How often it reports while it is measured, in seconds: as it does by itself.
 const INTERVAL: u32 = 60;
 
 /// What was measured.
-pub(super) struct Weight {
+pub(super) struct Measured {
     /// From the start to the broker's answer: the median.
     pub(super) start: Duration,
     /// Connected over TLS and idle: the most of three samples.
@@ -48,11 +49,11 @@ pub(super) struct Memory {
     pub(super) peak: u64,
 }
 
-/// Weighs the agent.
+/// Measures the agent.
 ///
 /// # Errors
 /// It is over its budget, or too slow.
-pub(super) fn weigh(subject: &Subject<'_>, operation: &mut Operation) -> Result<Weight> {
+pub(super) fn measure(subject: &Subject<'_>, operation: &mut Operation) -> Result<Measured> {
     let name = &subject.target.name;
     say::doing(&format!("{name}: started {STARTS} times"));
     let settings = settings(subject, operation, BOX, &files(&operation.line3.certificate(BOX)?), INTERVAL)?;
@@ -70,29 +71,30 @@ pub(super) fn weigh(subject: &Subject<'_>, operation: &mut Operation) -> Result<
     say::doing(&format!("{name}: connected {all} ms after its start"));
 
     ready(operation, &mut agent)?;
-    say::doing(&format!("{name}: weighed when it has been idle for {} s", SETTLE.as_secs()));
+    say::doing(&format!("{name}: measured when it has been idle for {} s", SETTLE.as_secs()));
     std::thread::sleep(SETTLE);
     let mut samples = Vec::new();
     for _ in 0..3 {
-        agent.lives()?;
+        agent.lives().map_err(|error| quoting(error, &agent))?;
         let file = format!("/proc/{}/status", agent.pid());
         let status = std::fs::read_to_string(&file).with_context(|| file.clone())?;
         samples.push(Memory::read(&status).context(file)?);
         std::thread::sleep(BETWEEN);
     }
     let seen = operation.seen(BOX)?;
-    ensure!(seen.is_some_and(|seen| seen.online), "it was not connected while it was weighed; {}", agent.last_lines());
+    let online = seen.is_some_and(|seen| seen.online);
+    ensure!(online, "it was not connected while it was measured; {}", agent.last_lines());
     let memory = samples.iter().copied().max_by_key(|memory| memory.rss).context("no sample")?;
     say::doing(&format!("{name}: {} bytes resident, {} of them its own; {} at the most", memory.rss, memory.anonymous, memory.peak));
 
     let (rss, budget) = (memory.rss, subject.target.budget.rss);
     ensure!(rss <= budget, "idle and connected it holds {rss} bytes, {} over the budget of {budget}", rss.saturating_sub(budget));
     ensure!(median <= START, "from start to connected takes it {all} ms, more than {} in the middle", START.as_millis());
-    Ok(Weight { start: median, memory })
+    Ok(Measured { start: median, memory })
 }
 
 /// Starts the agent and waits until the broker has taken it.
-fn timed(subject: &Subject<'_>, settings: &std::path::Path) -> Result<(Process, Duration)> {
+fn timed(subject: &Subject<'_>, settings: &Path) -> Result<(Process, Duration)> {
     let log = subject.folder.join("agent.log");
     std::fs::remove_file(&log).with_context(|| log.display().to_string())?;
     let begin = Instant::now();
@@ -102,7 +104,7 @@ fn timed(subject: &Subject<'_>, settings: &std::path::Path) -> Result<(Process, 
         agent.lives()?;
         Ok(agent.said().contains(CONNECTED).then_some(took))
     });
-    connected.map(|took| (agent, took))
+    connected.map_err(|error| quoting(error, &agent)).map(|took| (agent, took))
 }
 
 impl Memory {
