@@ -77,7 +77,9 @@ pub fn rootfs(root: &Path, prefix: &Prefix) -> Result<()> {
 fn able() -> Result<()> {
     let root = std::fs::metadata("/proc/self").context("/proc")?.uid() == 0;
     ensure!(root, "this needs root: it gives the box's users numbers of their own; all of it stays in namespaces of this program");
-    let there = |name: &str| Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "sh", name]).status().is_ok_and(|status| status.success());
+    let there = |name: &str| {
+        Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "sh", name]).status().is_ok_and(|status| status.success())
+    };
     let missing: Vec<_> = NEEDED.iter().filter(|(name, _)| !there(name)).map(|(_, package)| *package).collect();
     ensure!(missing.is_empty(), "this needs more programs: apt-get install --no-install-recommends {}", missing.join(" "));
     Ok(())

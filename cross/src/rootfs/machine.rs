@@ -51,10 +51,17 @@ impl Network {
         ip(&["link", "add", CABLE, "type", "veth", "peer", "name", "eth0", "netns", &pid])?;
         ip(&["address", "add", &format!("{}/30", std::net::Ipv4Addr::from(HEADEND)), "dev", CABLE])?;
         ip(&["link", "set", CABLE, "up"])?;
-        for words in [&["address", "add", BOX, "dev", "eth0"][..], &["link", "set", "eth0", "up"], &["link", "set", "lo", "up"]] {
-            say::quietly("the box's network", Command::new("nsenter").args(["--target", &pid, "--net", "ip"]).args(words))?;
-        }
         Ok(network)
+    }
+
+    /// Gives the box's end its address, as the box's firmware would; an init that turns a box off takes it down.
+    fn up(&self) -> Result<()> {
+        for words in [&["address", "replace", BOX, "dev", "eth0"][..], &["link", "set", "eth0", "up"], &["link", "set", "lo", "up"]] {
+            let mut inside = Command::new("nsenter");
+            inside.args(["--target", &self.0.pid().to_string(), "--net", "ip"]).args(words);
+            say::quietly("the box's network", &mut inside)?;
+        }
+        Ok(())
     }
 
     /// Pulls the cable, or puts it in.
@@ -79,6 +86,9 @@ impl Machine {
     /// Switches it on: `init` is its first program. What that says is in `folder/console.log`.
     pub fn start(network: &Network, folder: &Path, root: &Path, init: &[&str]) -> Result<Self> {
         let log = folder.join("console.log");
+        network.up()?;
+        // The init that turned it off has left it so that nothing could be written any more.
+        say::quietly("its file system", Command::new("mount").args(["-o", "remount,rw"]).arg(root))?;
         let id = fs::read_to_string("/proc/sys/kernel/random/uuid").context("a name for the boot")?;
         fs::write(root.join("boot_id"), id).context("a name for the boot")?;
         let tty = root.join("dev/console");
@@ -89,7 +99,18 @@ impl Machine {
         listen.args(["-c", r#"exec cat <>"$1""#, "sh"]).arg(&tty);
         let console = Process::start("its console", &listen, &log)?;
         let mut start = Command::new("nsenter");
-        start.args(["--target", &network.0.pid().to_string(), "--net", "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]);
+        start.args([
+            "--target",
+            &network.0.pid().to_string(),
+            "--net",
+            "unshare",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--pid",
+            "--fork",
+            "--kill-child",
+        ]);
         start.args(["sh", "-c", START, "sh"]).arg(root).args(ENVIRONMENT).args(["chroot", "."]).args(init);
         let mut process = Process::start("the box", &start, &log)?;
         let children = format!("/proc/{0}/task/{0}/children", process.pid());

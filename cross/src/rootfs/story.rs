@@ -129,7 +129,13 @@ impl Story<'_> {
         ensure!(state == (user.0, user.1, 0o700), "/{STATE} belongs to {}:{}, mode {:o}; the user is {user:?}", state.0, state.1, state.2);
         let program = machine::owner(root, PROGRAM)?;
         ensure!(program == (0, 0, 0o755), "/{PROGRAM} belongs to {}:{}, mode {:o}", program.0, program.1, program.2);
-        let what = format!("version {}, user {USER} {}:{}, /{STATE} is its own; {}", self.packages.version, user.0, user.1, seconds(before.elapsed()));
+        let what = format!(
+            "version {}, user {USER} {}:{}, /{STATE} is its own; {}",
+            self.packages.version,
+            user.0,
+            user.1,
+            seconds(before.elapsed())
+        );
         step("the image's dpkg installs the package", &what);
         Ok(user)
     }
@@ -189,7 +195,10 @@ impl Story<'_> {
             ensure!(owner == user.0 && mode & 0o077 == 0, "/{} belongs to {owner}, mode {mode:o}", path.display());
             files += 1;
         }
-        step("what it may do", &format!("it is {USER} ({}:{}) with CAP_NET_RAW alone; {files} files of its state, all its own", who.user, who.group));
+        step(
+            "what it may do",
+            &format!("it is {USER} ({}:{}) with CAP_NET_RAW alone; {files} files of its state, all its own", who.user, who.group),
+        );
         Ok(())
     }
 
@@ -221,7 +230,10 @@ impl Story<'_> {
     fn back(&self, what: &str, id: &str, away: &Absence, new_run: bool) -> Result<()> {
         ensure!(away.new_run == new_run, "{what}: it is back as {} run", if away.new_run { "another" } else { "the same" });
         self.setting(id)?;
-        step(what, &format!("away for {}; back as {} run, the setting kept", seconds(away.lasted), if new_run { "another" } else { "the same" }));
+        step(
+            what,
+            &format!("away for {}; back as {} run, the setting kept", seconds(away.lasted), if new_run { "another" } else { "the same" }),
+        );
         Ok(())
     }
 
@@ -298,7 +310,10 @@ impl Story<'_> {
                 left.push(file);
             }
         }
-        step("its dpkg purges the package", &format!("the agent is gone; of it is left: {}", if left.is_empty() { "nothing".to_owned() } else { left.join(", ") }));
+        step(
+            "its dpkg purges the package",
+            &format!("the agent is gone; of it is left: {}", if left.is_empty() { "nothing".to_owned() } else { left.join(", ") }),
+        );
         Ok(())
     }
 
@@ -323,7 +338,8 @@ fn agent(machine: &Machine) -> Result<u32> {
 /// The numbers of the agent's user and group.
 fn numbers(root: &Path) -> Result<(u32, u32)> {
     let text = std::fs::read_to_string(root.join("etc/passwd"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{USER}:"))).with_context(|| format!("the package made no user {USER}"))?;
+    let line =
+        text.lines().find_map(|line| line.strip_prefix(&format!("{USER}:"))).with_context(|| format!("the package made no user {USER}"))?;
     let mut fields = line.split(':').skip(1).map(str::parse);
     match (fields.next(), fields.next()) {
         (Some(Ok(user)), Some(Ok(group))) => Ok((user, group)),

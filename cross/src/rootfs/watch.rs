@@ -27,10 +27,7 @@ enum Event {
         seen: Box<Seen>,
     },
     #[serde(rename_all = "camelCase")]
-    Report {
-        run_id: String,
-        sequence: u64,
-    },
+    Report { run_id: String, sequence: u64 },
     #[serde(other)]
     Other,
 }
