@@ -29,7 +29,7 @@ use story::Story;
 const TARGET: &str = "armv7-unknown-linux-musleabihf";
 
 /// The inits that are tried.
-const INITS: [Init; 2] = [Init::Sysvinit, Init::Busybox];
+const INITS: [Init; 2] = [Init::Busybox, Init::Sysvinit];
 
 /// What this needs of the machine: a program, and Debian's package that has it.
 const NEEDED: [(&str, &str); 6] = [

@@ -38,8 +38,8 @@ impl Manner {
             Init::Busybox => Self {
                 first: &["/bin/busybox", "init"],
                 restart: &["/bin/busybox", "killall", "line3-agent"],
-                reboot: &["/bin/kill", "-TERM", "1"],
-                off: &["/bin/kill", "-USR2", "1"],
+                reboot: &["/bin/busybox", "kill", "-TERM", "1"],
+                off: &["/bin/busybox", "kill", "-USR2", "1"],
             },
             Init::Systemd | Init::Procd => bail!("{} is not in the image", init.name()),
         })

@@ -99,8 +99,7 @@ impl Story<'_> {
         self.cut(&mut watch, &id)?;
         self.count(&watch, &id, &first_run)?;
         self.purge(&root, &machine, &watch)?;
-        machine.runs(self.folder, manner.off).ok();
-        let off = machine.until_off()?;
+        let off = self.off(machine, manner.off)?;
         step("the box is turned off", &format!("it was off after {}", seconds(off)));
         drop(watch);
         image::gone(&root)?;
@@ -242,9 +241,7 @@ impl Story<'_> {
         let boot = |operation: &Operation| operation.get(id, "Device.LocalAgent.X_LINE3_BootID");
         let (before, farewells) = (boot(self.operation)?, self.farewells());
         let absences = watch.absences()?.len();
-        // It may be gone before it can say that it goes.
-        machine.runs(self.folder, manner.reboot).ok();
-        let off = machine.until_off()?;
+        let off = self.off(machine, manner.reboot)?;
         ensure!(self.farewells() == farewells + 1, "the agent did not say good-bye; {}", self.last_lines());
         ensure!(watch.is_away(), "the box is off, and the controller sees it");
         let machine = Machine::start(self.network, self.folder, root, manner.first)?;
@@ -253,6 +250,13 @@ impl Story<'_> {
         ensure!(boot(self.operation)? != before, "the box says that it has not restarted");
         self.back(&format!("the box restarts: its init stops all in {}, the agent says good-bye", seconds(off)), id, &away, true)?;
         Ok(machine)
+    }
+
+    /// Runs what makes the box go off, and waits until it is.
+    fn off(&self, machine: Machine, words: &[&str]) -> Result<Duration> {
+        // The program may be gone before it can say that it did well: that matters only where the box stays.
+        let told = machine.runs(self.folder, words);
+        machine.until_off().or_else(|error| told.and(Err(error)))
     }
 
     fn farewells(&self) -> usize {
