@@ -188,6 +188,12 @@ impl Who {
     }
 }
 
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "user {}, group {}, with the capabilities {:#x}", self.user, self.group, self.capabilities)
+    }
+}
+
 /// The user and group that a file of the box belongs to, and its permissions.
 pub fn owner(root: &Path, path: &str) -> Result<(u32, u32, u32)> {
     let file = fs::symlink_metadata(root.join(path.trim_start_matches('/'))).with_context(|| path.to_owned())?;

@@ -186,7 +186,7 @@ impl Story<'_> {
     fn rights(&self, root: &Path, machine: &Machine, user: (u32, u32)) -> Result<()> {
         let who = Who::is(agent(machine)?)?;
         let least = Who { user: user.0, group: user.1, capabilities: NET_RAW };
-        ensure!(who == least, "the agent runs as {who:x?}; it should as {least:x?}");
+        ensure!(who == least, "the agent runs as {who}; it should as {least}");
         let mut files = 0;
         for entry in std::fs::read_dir(root.join(STATE))? {
             let path = Path::new(STATE).join(entry?.file_name());
