@@ -97,7 +97,7 @@ impl Story<'_> {
         self.back("the agent is killed (kill -9), and its init brings it back", &id, &away, true)?;
 
         self.cut(&mut watch, &id)?;
-        self.count(&watch, &id, &first_run)?;
+        self.count(&mut watch, &id, &first_run)?;
         self.purge(&root, &machine, &watch)?;
         let off = self.off(machine, manner.off)?;
         step("the box is turned off", &format!("it was off after {}", seconds(off)));
@@ -285,9 +285,10 @@ impl Story<'_> {
     }
 
     /// Every report of every run came.
-    fn count(&self, watch: &Watch, id: &str, watched_from: &str) -> Result<()> {
+    fn count(&self, watch: &mut Watch, id: &str, watched_from: &str) -> Result<()> {
         let series: Series = self.operation.line3.answers(&["series", id, REPORTED, "--all"])?;
-        ensure!(series.gaps.is_empty(), "the controller misses reports: {:?}", series.gaps);
+        let gaps: Vec<_> = series.gaps.iter().map(ToString::to_string).collect();
+        ensure!(gaps.is_empty(), "the controller misses reports: {}", gaps.join(", "));
         let runs = watch.reports();
         for (run, numbers) in &runs {
             // The watch began when the first run had reported already.
@@ -297,6 +298,8 @@ impl Story<'_> {
         }
         let came: usize = runs.values().map(std::collections::BTreeSet::len).sum();
         step("reports", &format!("{came} came of {} runs while it was watched, none is missing", runs.len()));
+        let away: Vec<_> = watch.absences()?.iter().map(|absence| seconds(absence.lasted)).collect();
+        step("the controller saw it away", &format!("{} times: {}", away.len(), away.join(", ")));
         Ok(())
     }
 
