@@ -1,5 +1,5 @@
 //! Things to look at. An Object is one file: path, documentation, typed fields, how to read it, and its test. Adding one
-//! touches that file and one line of [`OBJECTS`].
+//! touches that file and one line of [`OBJECTS`]; one that not every box carries is under a feature of `Cargo.toml` in both.
 
 use line3_proto::row::{Args, Emit, Field, Row};
 use line3_proto::value::Known;
@@ -9,33 +9,49 @@ use crate::view::View;
 
 #[cfg(test)]
 pub(crate) mod bench;
+#[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "fewer Objects use less of it"))]
 mod kernel;
+#[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "fewer Objects use less of it"))]
 mod net;
 
 pub mod device;
 pub mod device_info;
+#[cfg(feature = "dns")]
 pub mod dns_client;
+#[cfg(feature = "dns")]
 pub mod dns_server;
+#[cfg(feature = "ethernet")]
 pub mod ethernet;
+#[cfg(feature = "ethernet")]
 pub mod ethernet_interface;
+#[cfg(feature = "ethernet")]
 pub mod ethernet_stats;
 pub mod firmware_image;
+#[cfg(feature = "ip")]
 pub mod ip;
+#[cfg(feature = "ip-ping")]
 pub mod ip_diagnostics;
+#[cfg(feature = "ip")]
 pub mod ip_interface;
+#[cfg(feature = "ip")]
 pub mod ip_stats;
+#[cfg(feature = "ip")]
 pub mod ipv4_address;
+#[cfg(feature = "ip")]
 pub mod ipv6_address;
 pub mod local_agent;
 pub mod memory_status;
 pub mod mqtt;
 pub mod mqtt_capabilities;
 pub mod mqtt_stats;
+#[cfg(feature = "processes")]
 pub mod process;
 pub mod process_status;
 pub mod processor;
 pub mod request;
+#[cfg(feature = "temperature")]
 pub mod temperature_sensor;
+#[cfg(feature = "temperature")]
 pub mod temperature_status;
 pub mod time;
 
@@ -144,24 +160,38 @@ pub fn first_row<O: Object>(view: &View<'_>) -> Result<Args, Fault> {
 /// Every Object, by path.
 pub const OBJECTS: &[ObjectDef] = &[
     ObjectDef::of::<device::Device>(),
+    #[cfg(feature = "dns")]
     ObjectDef::of::<dns_client::DnsClient>(),
+    #[cfg(feature = "dns")]
     ObjectDef::of::<dns_server::DnsServer>(),
     ObjectDef::of::<device_info::DeviceInfo>(),
     ObjectDef::of::<firmware_image::FirmwareImage>(),
     ObjectDef::of::<memory_status::MemoryStatus>(),
     ObjectDef::of::<process_status::ProcessStatus>(),
+    #[cfg(feature = "processes")]
     ObjectDef::of::<process::Process>(),
     ObjectDef::of::<processor::Processor>(),
+    #[cfg(feature = "temperature")]
     ObjectDef::of::<temperature_status::TemperatureStatus>(),
+    #[cfg(feature = "temperature")]
     ObjectDef::of::<temperature_sensor::TemperatureSensor>(),
+    #[cfg(feature = "ethernet")]
     ObjectDef::of::<ethernet::Ethernet>(),
+    #[cfg(feature = "ethernet")]
     ObjectDef::of::<ethernet_interface::Interface>(),
+    #[cfg(feature = "ethernet")]
     ObjectDef::of::<ethernet_stats::EthernetStats>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ip::Ip>(),
+    #[cfg(feature = "ip-ping")]
     ObjectDef::of::<ip_diagnostics::IpDiagnostics>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ip_interface::IpInterface>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ipv4_address::Ipv4Address>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ipv6_address::Ipv6Address>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ip_stats::IpStats>(),
     ObjectDef::of::<local_agent::LocalAgent>(),
     ObjectDef::of::<request::Request>(),

@@ -23,16 +23,16 @@ pub(crate) fn add(look: &mut Look<'_>, draft: &mut Settings, request: &Add, edit
     within_bounds(request.create_objs.len())?;
     let mut results = Vec::new();
     for object in editor.objects(&request.create_objs) {
-        let made: Vec<(String, Result<AddRespOperationSuccess, Denied>)> = match tables(look, &object.obj_path) {
-            _ if let Some(refused) = &editor.refused => vec![(object.obj_path.clone(), Err(refused.fault.clone().into()))],
-            Ok(tables) => tables
+        let made: Vec<(String, Result<AddRespOperationSuccess, Denied>)> = match (&editor.refused, tables(look, &object.obj_path)) {
+            (Some(refused), _) => vec![(object.obj_path.clone(), Err(refused.fault.clone().into()))],
+            (None, Ok(tables)) => tables
                 .into_iter()
                 .map(|(table, def)| {
                     let made = create(look, draft, def, &table, object, editor);
                     (table, made)
                 })
                 .collect(),
-            Err(fault) => vec![(object.obj_path.clone(), Err(fault.into()))],
+            (None, Err(fault)) => vec![(object.obj_path.clone(), Err(fault.into()))],
         };
         for (table, made) in made {
             let oper_status = match made {

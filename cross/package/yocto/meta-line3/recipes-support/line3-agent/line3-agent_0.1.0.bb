@@ -1,0 +1,59 @@
+SUMMARY = "Remote diagnostics and repair of a set-top box"
+DESCRIPTION = "A small daemon that reports the health of the box, and runs diagnostics \
+and repairs on command, by USP (TR-369) over MQTT 5."
+HOMEPAGE = "https://line3.invalid"
+SECTION = "net"
+LICENSE = "MIT OR Apache-2.0"
+LIC_FILES_CHKSUM = "\
+    file://LICENSE-MIT;md5=b377b220f43d747efdec40d69fcaa69d \
+    file://LICENSE-APACHE;md5=22a53954e4e0ec258dfce4391e905dac \
+"
+
+# The folder or the server that has the archive of `cargo cross source`.
+LINE3_SOURCE ?= "file://${TOPDIR}/downloads"
+SRC_URI = "${LINE3_SOURCE}/${BP}-source.tar.gz"
+
+require ${BPN}-crates.inc
+# The archive's sum.
+include ${BPN}-source.inc
+
+inherit cargo systemd update-rc.d useradd
+
+CARGO_SRC_DIR = "agent"
+CARGO_BUILD_FLAGS += "--bin line3-agent"
+
+# What the profile "box" says, for this class builds "release". Yocto strips by itself.
+export CARGO_PROFILE_RELEASE_OPT_LEVEL = "z"
+export CARGO_PROFILE_RELEASE_LTO = "fat"
+export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = "1"
+export CARGO_PROFILE_RELEASE_PANIC = "abort"
+
+# What a box carries; see agent/Cargo.toml.
+CARGO_BUILD_FLAGS += "--no-default-features"
+PACKAGECONFIG ??= "fleet"
+PACKAGECONFIG[fleet] = "--features fleet"
+PACKAGECONFIG[tiny] = "--features tiny"
+
+SYSTEMD_SERVICE:${PN} = "line3-agent.service"
+INITSCRIPT_NAME = "line3-agent"
+INITSCRIPT_PARAMS = "defaults 95 5"
+
+USERADD_PACKAGES = "${PN}"
+USERADD_PARAM:${PN} = "--system --user-group --no-create-home --home-dir ${localstatedir}/lib/line3-agent --shell /bin/false line3-agent"
+
+do_install() {
+    install -D -m 0755 ${B}/target/${CARGO_TARGET_SUBDIR}/line3-agent ${D}${sbindir}/line3-agent
+    install -D -m 0644 ${S}/cross/package/line3-agent.toml ${D}${sysconfdir}/line3-agent.toml
+    # Where `line3 pki box` puts certificates: read by the agent's group, written by root.
+    install -d -m 2750 -g line3-agent ${D}${sysconfdir}/line3-agent
+    install -d -m 0700 -o line3-agent -g line3-agent ${D}${localstatedir}/lib/line3-agent
+    if ${@bb.utils.contains('DISTRO_FEATURES', 'systemd', 'true', 'false', d)}; then
+        install -D -m 0644 ${S}/cross/package/init/line3-agent.service ${D}${systemd_system_unitdir}/line3-agent.service
+    fi
+    if ${@bb.utils.contains('DISTRO_FEATURES', 'sysvinit', 'true', 'false', d)}; then
+        install -D -m 0755 ${S}/cross/package/init/line3-agent.sysvinit ${D}${sysconfdir}/init.d/line3-agent
+    fi
+}
+
+CONFFILES:${PN} = "${sysconfdir}/line3-agent.toml"
+FILES:${PN} += "${localstatedir}/lib/line3-agent"
