@@ -154,7 +154,7 @@ impl Agent {
     ) -> Self {
         let model = Model::new(objects, SETTINGS, commands, notify::EVENTS);
         let catalogue = supported::catalogue(&model).to_json();
-        let mut out = VecDeque::new();
+        let mut out: VecDeque<Output> = config.remarks().map(Output::Log).collect();
         let mut log = |trouble: Option<String>| out.extend(trouble.map(Output::Log));
         let (journal, trouble) = Journal::load(&*host);
         log(trouble);

@@ -1,5 +1,5 @@
 //! Things to do. A Command is one file: path, documentation, effect, limit, typed arguments, how it runs, and its test.
-//! Adding one touches that file and one line of [`COMMANDS`].
+//! Adding one touches that file and one line of [`COMMANDS`]; one that not every box carries is under a feature of `Cargo.toml` in both.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -17,8 +17,11 @@ mod cancel;
 mod force_collection;
 mod force_reconnect;
 mod get_catalogue;
+#[cfg(feature = "ip-ping")]
 mod ip_ping;
+#[cfg(feature = "ns-lookup")]
 mod ns_lookup;
+#[cfg(feature = "reboot")]
 mod reboot;
 mod schedule_timer;
 mod send_on_board_request;
@@ -152,12 +155,15 @@ fn start_any<C: Command>(args: &Args, ctx: Ctx) -> Result<Running, Fault> {
 /// Every Command, by path.
 pub const COMMANDS: &[CommandDef] = &[
     CommandDef::of::<force_collection::ForceCollection>(),
+    #[cfg(feature = "ns-lookup")]
     CommandDef::of::<ns_lookup::NsLookup>(),
+    #[cfg(feature = "ip-ping")]
     CommandDef::of::<ip_ping::IpPing>(),
     CommandDef::of::<send_on_board_request::SendOnBoardRequest>(),
     CommandDef::of::<cancel::Cancel>(),
     CommandDef::of::<get_catalogue::GetCatalogue>(),
     CommandDef::of::<force_reconnect::ForceReconnect>(),
+    #[cfg(feature = "reboot")]
     CommandDef::of::<reboot::Reboot>(),
     CommandDef::of::<schedule_timer::ScheduleTimer>(),
 ];

@@ -6,6 +6,7 @@ use line3_proto::{EndpointId, Topic};
 
 use crate::commands::COMMANDS;
 use crate::settings::Settings;
+use crate::settings::bulk_data::check_reference;
 use crate::settings::controller_trust::{self, FULL};
 use crate::view::{Device, RebootMode};
 
@@ -18,6 +19,8 @@ pub struct Config {
     pub endpoint_id: String,
     /// The controller that the agent obeys and reports to.
     pub controller: EndpointId,
+    /// The user that the agent runs as; started as root it becomes that user. Empty: it stays who starts it.
+    pub user: String,
     /// Where the agent keeps what must outlive a power failure.
     pub state_dir: PathBuf,
     /// Where `/proc` and `/sys` are looked for.
@@ -68,6 +71,7 @@ impl Default for Config {
             endpoint_id: String::new(),
             #[allow(clippy::expect_used, reason = "a constant")]
             controller: EndpointId::parse("self::line3").expect("it is an endpoint id"),
+            user: String::new(),
             state_dir: "/var/lib/line3-agent".into(),
             root: "/".into(),
             reboot: RebootMode::default(),
@@ -105,7 +109,9 @@ impl Default for Report {
             "Device.MQTT.Client.1.Stats.PublishErrors",
             "Device.MQTT.Client.1.Stats.X_LINE3_Connections",
         ];
-        Self { interval: 60, retained: 120, parameters: parameters.map(str::to_owned).to_vec() }
+        // A build that leaves out what they are of leaves them out too.
+        let carried = parameters.into_iter().filter(|path| check_reference(path).is_ok());
+        Self { interval: 60, retained: 120, parameters: carried.map(str::to_owned).collect() }
     }
 }
 
@@ -158,6 +164,12 @@ impl Config {
             EndpointId::parse(&config.endpoint_id).map_err(|error| ConfigError::Value(format!("endpoint-id: {error}")))?;
         }
         Ok(config)
+    }
+
+    /// What is wrong with it and does no harm, line by line for the log: paths to report that this build does not carry.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        let wrong = self.report.parameters.iter().filter_map(|path| check_reference(path).err());
+        wrong.map(|fault| format!("report.parameters: {}; reports go without it, and --catalogue prints what there is", fault.text))
     }
 
     /// The agent's endpoint id; `machine_id` is the text of `/etc/machine-id`.
@@ -277,6 +289,7 @@ mod tests {
         let text = r#"
             endpoint-id = "a"
             controller = "self::b"
+            user = "p"
             state-dir = "c"
             root = "d"
             reboot = "system"
@@ -298,14 +311,43 @@ mod tests {
             hardware-version = "n"
             software-version = "o"
         "#;
-        let Config { endpoint_id, controller, state_dir, root, reboot, broker, report, device } = read::read(text).expect("fine");
-        assert_eq!((endpoint_id.as_str(), controller.as_str(), reboot), ("a", "self::b", RebootMode::System));
+        let Config { endpoint_id, controller, user, state_dir, root, reboot, broker, report, device } = read::read(text).expect("fine");
+        assert_eq!((endpoint_id.as_str(), controller.as_str(), user.as_str(), reboot), ("a", "self::b", "p", RebootMode::System));
         assert_eq!([state_dir, root, broker.ca, broker.certificate, broker.key], ["c", "d", "f", "g", "h"].map(PathBuf::from));
         assert_eq!((broker.host.as_str(), broker.port, broker.keep_alive, broker.session_expiry), ("e", 3, 4, 5));
         assert_eq!((report.interval, report.retained, report.parameters.join(" ").as_str()), (1, 2, "Device.A. Device.B"));
         let Device { manufacturer, oui, model, product_class, serial_number, hardware_version, software_version } = device;
         let told = [manufacturer, oui, model, product_class, serial_number, hardware_version, software_version];
         assert_eq!(told, ["i", "j", "k", "l", "m", "n", "o"]);
+    }
+
+    #[test]
+    fn the_file_that_packages_install_names_every_field_with_its_true_default() {
+        let shipped = include_str!("../../cross/package/line3-agent.toml");
+        let expected = format!("{:?}", Config { user: "line3-agent".to_owned(), ..Config::default() });
+        assert_eq!(format!("{:?}", Config::parse(shipped).expect("fine as it is")), expected);
+        // A default stands right behind its `#`, a sentence after a space.
+        let line = |line: &str| {
+            line.strip_prefix('#')
+                .filter(|rest| !rest.is_empty() && (!rest.starts_with(' ') || rest.starts_with("    ")))
+                .unwrap_or(line)
+                .to_owned()
+        };
+        let lines: Vec<String> = shipped.lines().map(line).collect();
+        assert_eq!(format!("{:?}", Config::parse(&lines.join("\n")).expect("fine with its defaults")), expected);
+        let mut section = "";
+        let mut named = Vec::new();
+        for line in &lines {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name;
+            } else if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+                named.push(format!("{}{name}", section.replace(']', ".")));
+            }
+        }
+        let mut names: Vec<&str> = read::names().collect();
+        names.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(named, names);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use line3_proto::{Fault, Machine};
 use crate::agent::{Agent, Input, Job, JobId, Output};
 use crate::clock::Clock;
 use crate::view::RebootMode;
+use crate::watched::Watched;
 
 /// How long saying good-bye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -55,8 +56,17 @@ impl Running {
     }
 }
 
-/// Runs an agent on a link until `stop` ends or the box is to restart. `log` gets what a person should know.
-pub async fn run<L: Link>(agent: &mut Agent, mut link: L, clock: &Clock, stop: impl Future<Output = ()>, log: &dyn Fn(&str)) -> Exit {
+/// Runs an agent on a link until `stop` ends or the box is to restart. Each round of the loop can tell who watches that it lives.
+/// `log` gets what a person should know.
+pub async fn run<L: Link>(
+    agent: &mut Agent,
+    mut link: L,
+    clock: &Clock,
+    stop: impl Future<Output = ()>,
+    watched: &mut Watched,
+    log: &dyn Fn(&str),
+) -> Exit {
+    watched.ready(log);
     let mut running = Running::default();
     let mut stop = pin!(stop);
     let exit = loop {
@@ -65,7 +75,11 @@ pub async fn run<L: Link>(agent: &mut Agent, mut link: L, clock: &Clock, stop: i
         }
         let deadline = agent.deadline().map(|deadline| clock.instant(deadline));
         let input = tokio::select! {
-            () = &mut stop => break Exit::Stopped,
+            () = &mut stop => {
+                watched.stopping(log);
+                break Exit::Stopped;
+            }
+            () = watched.beat(log) => continue,
             event = link.next() => Input::Link(event),
             (id, result) = running.next() => Input::Done(id, result),
             () = async { match deadline { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => Input::Tick,

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -85,6 +85,7 @@ pub trait Host {
     fn list(&self, path: &str) -> io::Result<Vec<String>>;
 
     /// The addresses of all network interfaces.
+    #[cfg(feature = "ip")]
     fn addresses(&self) -> io::Result<Vec<Address>>;
 
     /// How full the file system is that holds `path`.
@@ -100,13 +101,15 @@ pub trait Host {
     fn elapsed(&self) -> Duration;
 
     /// Sends one ICMP echo request and waits for its answer: the round-trip time.
+    #[cfg(feature = "ip-ping")]
     fn echo(&self, echo: Echo) -> Wait<'_, Result<Duration, EchoError>>;
 
     /// The addresses of a name, by the box's own resolver; an address literal gives itself.
     fn resolve(&self, name: String) -> Wait<'_, io::Result<Vec<IpAddr>>>;
 
     /// Sends a datagram from a fresh port and waits for one from the same address; at most 4096 bytes of it.
-    fn exchange(&self, to: SocketAddr, datagram: Vec<u8>, timeout: Duration) -> Wait<'_, io::Result<Vec<u8>>>;
+    #[cfg(feature = "ns-lookup")]
+    fn exchange(&self, to: std::net::SocketAddr, datagram: Vec<u8>, timeout: Duration) -> Wait<'_, io::Result<Vec<u8>>>;
 
     /// Restarts the whole box, now.
     fn reboot(&self) -> Result<(), Fault>;

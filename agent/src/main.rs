@@ -10,7 +10,9 @@ use line3_agent::clock::Clock;
 use line3_agent::config::Config;
 use line3_agent::host::Host;
 use line3_agent::host::linux::LinuxHost;
-use line3_agent::{agent, run};
+use line3_agent::privileges::PrivilegeError;
+use line3_agent::watched::Watched;
+use line3_agent::{agent, privileges, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Where the configuration is looked for.
@@ -89,11 +91,15 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(why) => return failed(&why, MISTAKE),
     };
+    let became = match become_its_user(&config, order.action) {
+        Ok(became) => became,
+        Err(error) => return failed(&error.to_string(), MISTAKE),
+    };
     // One thread for all, and at most two more for the system's resolver.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build();
     match runtime {
         Ok(runtime) => {
-            runtime.block_on(async { if order.action == Action::SelfTest { self_test(&config).await } else { run(config).await } })
+            runtime.block_on(async { if order.action == Action::SelfTest { self_test(&config).await } else { run(config, became).await } })
         }
         Err(error) => failed(&format!("the runtime cannot be started: {error}"), 1),
     }
@@ -112,6 +118,16 @@ fn load(file: Option<&Path>, action: Action) -> Result<Config, String> {
     Config::parse(&text).map_err(|error| format!("the configuration {}: {error}", path.display()))
 }
 
+/// Becomes the user of the configuration, before there is another thread or a socket; says so if it was another one before. The
+/// self-test does so too, or it would see more than the agent can; but it changes nothing on the box.
+fn become_its_user(config: &Config, action: Action) -> Result<Option<String>, PrivilegeError> {
+    let Some(change) = privileges::change_to(&config.user)? else { return Ok(None) };
+    if action == Action::Run {
+        change.give_state(&config.state_dir)?;
+    }
+    change.make(config.reboot).map(Some)
+}
+
 fn host(config: &Config) -> Rc<dyn Host> {
     Rc::new(LinuxHost::new(config.root.clone(), config.state_dir.clone()))
 }
@@ -123,16 +139,23 @@ async fn self_test(config: &Config) -> ExitCode {
     }
 }
 
-async fn run(config: Config) -> ExitCode {
+async fn run(config: Config, became: Option<String>) -> ExitCode {
     let clock = Clock::start();
-    let log = move |text: &str| note(&format!("{:10.3} {}", clock.now().mono.0.as_secs_f64(), text.replace('\n', " ")));
+    let log = move |text: &str| {
+        let since = clock.now().mono.0;
+        note(&format!("{:6}.{:03} {}", since.as_secs(), since.subsec_millis(), text.replace('\n', " ")));
+    };
     let stop = match stop() {
         Ok(stop) => stop,
         Err(error) => return failed(&format!("signals cannot be waited for: {error}"), 1),
     };
     let stop = async { log(&format!("{}: good-bye", stop.await)) };
+    if let Some(text) = became {
+        log(&text);
+    }
+    let watched = Watched::from_environment(|name| std::env::var_os(name), &log);
     let host = host(&config);
-    match run::run(config, host, stop, &log).await {
+    match run::run(config, host, stop, watched, &log).await {
         Ok(run::Ended::Stopped) => ExitCode::SUCCESS,
         Ok(run::Ended::Rebooting) => {
             log("the box restarts");
@@ -161,7 +184,8 @@ fn failed(why: &str, code: u8) -> ExitCode {
 /// Writes to standard error. It may quote what others sent, so nothing in it may steer a terminal.
 fn note(text: &str) {
     let line: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c }).collect();
-    let _ = writeln!(std::io::stderr(), "{line}");
+    // At one stroke: to /dev/kmsg each write is a line.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 fn print(text: &str) -> ExitCode {

@@ -1,7 +1,7 @@
 //! Things to look at. An Object is one file: path, documentation, typed fields, how to read it, and its test. Adding one
-//! touches that file and one line of [`OBJECTS`].
+//! touches that file and one line of [`OBJECTS`]; one that not every box carries is under a feature of `Cargo.toml` in both.
 
-use line3_proto::row::{Args, Field, Row};
+use line3_proto::row::{Args, Emit, Field, Row};
 use line3_proto::value::Known;
 use line3_proto::{Fault, fault::code};
 
@@ -9,33 +9,49 @@ use crate::view::View;
 
 #[cfg(test)]
 pub(crate) mod bench;
+#[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "fewer Objects use less of it"))]
 mod kernel;
+#[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "fewer Objects use less of it"))]
 mod net;
 
 pub mod device;
 pub mod device_info;
+#[cfg(feature = "dns")]
 pub mod dns_client;
+#[cfg(feature = "dns")]
 pub mod dns_server;
+#[cfg(feature = "ethernet")]
 pub mod ethernet;
+#[cfg(feature = "ethernet")]
 pub mod ethernet_interface;
+#[cfg(feature = "ethernet")]
 pub mod ethernet_stats;
 pub mod firmware_image;
+#[cfg(feature = "ip")]
 pub mod ip;
+#[cfg(feature = "ip-ping")]
 pub mod ip_diagnostics;
+#[cfg(feature = "ip")]
 pub mod ip_interface;
+#[cfg(feature = "ip")]
 pub mod ip_stats;
+#[cfg(feature = "ip")]
 pub mod ipv4_address;
+#[cfg(feature = "ip")]
 pub mod ipv6_address;
 pub mod local_agent;
 pub mod memory_status;
 pub mod mqtt;
 pub mod mqtt_capabilities;
 pub mod mqtt_stats;
+#[cfg(feature = "processes")]
 pub mod process;
 pub mod process_status;
 pub mod processor;
 pub mod request;
+#[cfg(feature = "temperature")]
 pub mod temperature_sensor;
+#[cfg(feature = "temperature")]
 pub mod temperature_status;
 pub mod time;
 
@@ -111,24 +127,28 @@ impl ObjectDef {
 }
 
 fn read_any<O: Object>(view: &View<'_>) -> Result<Vec<AnyRow>, Fault> {
-    let depth = O::PATH.matches("{i}").count();
-    let rows = O::read(view)?;
-    rows.into_iter()
-        .map(|found| {
-            if found.keys.len() != depth {
-                return Err(Fault::new(code::INTERNAL, format!("{} gave a row with {} keys, not {depth}", O::PATH, found.keys.len())));
-            }
-            // A row emits its fields in their order, so the names need not be copied.
-            let mut names = O::Row::FIELDS.iter().map(|field| field.name);
-            let mut values = Vec::with_capacity(O::Row::FIELDS.len());
-            found.row.emit(&mut |_, value| {
-                if let Some(name) = names.next() {
-                    values.push((name, value));
-                }
-            });
-            Ok(AnyRow { keys: found.keys, values })
-        })
-        .collect()
+    let mut rows = Vec::new();
+    for found in O::read(view)? {
+        rows.push(any_row(O::PATH, O::Row::FIELDS, found.keys, &|out| found.row.emit(out))?);
+    }
+    Ok(rows)
+}
+
+/// A row of any type, for the engine. It is apart from [`read_any`], which is compiled anew for each Object.
+fn any_row(path: &str, fields: &'static [Field], keys: Vec<String>, emit: &dyn Fn(&mut Emit<'_>)) -> Result<AnyRow, Fault> {
+    let depth = path.matches("{i}").count();
+    if keys.len() != depth {
+        return Err(Fault::new(code::INTERNAL, format!("{path} gave a row with {} keys, not {depth}", keys.len())));
+    }
+    // A row emits its fields in their order, so the names need not be copied.
+    let mut names = fields.iter().map(|field| field.name);
+    let mut values = Vec::with_capacity(fields.len());
+    emit(&mut |_, value| {
+        if let Some(name) = names.next() {
+            values.push((name, value));
+        }
+    });
+    Ok(AnyRow { keys, values })
 }
 
 /// The values of an object's first row by name, for tests.
@@ -140,24 +160,38 @@ pub fn first_row<O: Object>(view: &View<'_>) -> Result<Args, Fault> {
 /// Every Object, by path.
 pub const OBJECTS: &[ObjectDef] = &[
     ObjectDef::of::<device::Device>(),
+    #[cfg(feature = "dns")]
     ObjectDef::of::<dns_client::DnsClient>(),
+    #[cfg(feature = "dns")]
     ObjectDef::of::<dns_server::DnsServer>(),
     ObjectDef::of::<device_info::DeviceInfo>(),
     ObjectDef::of::<firmware_image::FirmwareImage>(),
     ObjectDef::of::<memory_status::MemoryStatus>(),
     ObjectDef::of::<process_status::ProcessStatus>(),
+    #[cfg(feature = "processes")]
     ObjectDef::of::<process::Process>(),
     ObjectDef::of::<processor::Processor>(),
+    #[cfg(feature = "temperature")]
     ObjectDef::of::<temperature_status::TemperatureStatus>(),
+    #[cfg(feature = "temperature")]
     ObjectDef::of::<temperature_sensor::TemperatureSensor>(),
+    #[cfg(feature = "ethernet")]
     ObjectDef::of::<ethernet::Ethernet>(),
+    #[cfg(feature = "ethernet")]
     ObjectDef::of::<ethernet_interface::Interface>(),
+    #[cfg(feature = "ethernet")]
     ObjectDef::of::<ethernet_stats::EthernetStats>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ip::Ip>(),
+    #[cfg(feature = "ip-ping")]
     ObjectDef::of::<ip_diagnostics::IpDiagnostics>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ip_interface::IpInterface>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ipv4_address::Ipv4Address>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ipv6_address::Ipv6Address>(),
+    #[cfg(feature = "ip")]
     ObjectDef::of::<ip_stats::IpStats>(),
     ObjectDef::of::<local_agent::LocalAgent>(),
     ObjectDef::of::<request::Request>(),

@@ -18,6 +18,7 @@ use crate::driver::{self, Exit};
 use crate::host::Host;
 use crate::self_test;
 use crate::view::{RebootMode, View};
+use crate::watched::Watched;
 
 /// The largest MQTT packet that a box takes, in bytes: a hostile one of 1 MiB could fill 80 MB of memory when it is read. No
 /// request is larger; the broker drops what is.
@@ -53,12 +54,18 @@ pub enum Ended {
     Rebooting,
 }
 
-/// Runs an agent until `stop` ends or its box restarts. Where only the agent is to restart, it does so in here. `log` gets, line
-/// by line, what a person should know; the lines may quote what others sent.
+/// Runs an agent until `stop` ends or its box restarts. Where only the agent is to restart, it does so in here. `watched` is told
+/// that it lives. `log` gets, line by line, what a person should know; the lines may quote what others sent.
 ///
 /// # Errors
 /// The configuration or the certificates cannot be used. Nothing that happens later ends an agent.
-pub async fn run(config: Config, host: Rc<dyn Host>, stop: impl Future<Output = ()>, log: &dyn Fn(&str)) -> Result<Ended, RunError> {
+pub async fn run(
+    config: Config,
+    host: Rc<dyn Host>,
+    stop: impl Future<Output = ()>,
+    mut watched: Watched,
+    log: &dyn Fn(&str),
+) -> Result<Ended, RunError> {
     let id = endpoint_id(&config, &*host)?;
     let tls = tls(&config.broker)?;
     let mut stop = pin!(stop);
@@ -67,7 +74,7 @@ pub async fn run(config: Config, host: Rc<dyn Host>, stop: impl Future<Output = 
         let mut agent = Agent::new(clock.now(), Rc::clone(&host), &config, id.clone());
         log(&format!("{id} runs as {}; its broker is {}", agent.run_id(), agent.broker()));
         let link = MqttLink::new(mqtt_config(&config.broker, &agent, tls.clone(), host.random()));
-        match driver::run(&mut agent, link, &clock, stop.as_mut(), log).await {
+        match driver::run(&mut agent, link, &clock, stop.as_mut(), &mut watched, log).await {
             Exit::Stopped => return Ok(Ended::Stopped),
             Exit::Restart(RebootMode::RestartAgent) => log("the agent restarts, as it was told to; the box does not"),
             Exit::Restart(RebootMode::System) => match host.reboot() {
@@ -107,7 +114,7 @@ fn tls(broker: &Broker) -> Result<Option<Arc<rustls::ClientConfig>>, RunError> {
         return Ok(None);
     }
     let bad = |setting: &'static str, path: &Path, why: String| RunError::Certificate { setting, path: path.display().to_string(), why };
-    let read = |setting, path: &Path| read_bounded(path).map_err(|error| bad(setting, path, format!("it cannot be read: {error}")));
+    let read = |setting, path: &Path| read_bounded(path).map_err(|error| bad(setting, path, unread(&error)));
     let pems = (read("ca", &broker.ca)?, read("certificate", &broker.certificate)?, read("key", &broker.key)?);
     let tls = client_tls(&pems.0, &pems.1, &pems.2).map_err(|error| match error.file {
         TlsFile::Ca => bad("ca", &broker.ca, error.to_string()),
@@ -115,6 +122,11 @@ fn tls(broker: &Broker) -> Result<Option<Arc<rustls::ClientConfig>>, RunError> {
         TlsFile::Key => bad("key", &broker.key, error.to_string()),
     })?;
     Ok(Some(tls))
+}
+
+fn unread(error: &std::io::Error) -> String {
+    let remedy = if error.kind() == std::io::ErrorKind::PermissionDenied { "; give it the agent's group, and mode 0640" } else { "" };
+    format!("it cannot be read: {error}{remedy}")
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -187,6 +187,7 @@ fn explain(err: &io::Error, what: &str) -> io::Error {
     io::Error::new(err.kind(), format!("{what}: {err}"))
 }
 
+mod owner;
 #[cfg(test)]
 mod power;
 

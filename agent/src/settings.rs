@@ -2,11 +2,10 @@
 //! `row!` as everything else and kept as text by name, so one engine serves Get, Set, Add and Delete for all of them. A setting is one file and
 //! one line of [`SETTINGS`].
 
-use std::collections::BTreeMap;
-
 use line3_proto::fault::code;
 use line3_proto::path::{Op, Path, Segment, Target};
 use line3_proto::row::{Args, Field, Row};
+use line3_proto::sorted::Map;
 use line3_proto::value::{Known, Value};
 use line3_proto::{Fault, Now};
 
@@ -222,15 +221,15 @@ pub const SETTINGS: &[SettingDef] = &[
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The instances.
-    pub instances: BTreeMap<String, Args>,
+    pub instances: Map<String, Args>,
     /// The highest instance number ever given out, by the concrete path of the table: a number is never used again.
-    pub highest: BTreeMap<String, u32>,
+    pub highest: Map<String, u32>,
 }
 
 impl Settings {
     /// The instances of a table, by the concrete path of the table (`Device.LocalAgent.Subscription.`).
     pub fn rows<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a Args)> {
-        let below = self.instances.range(table.to_owned()..).take_while(move |(path, _)| path.starts_with(table));
+        let below = self.instances.from(table).take_while(move |(path, _)| path.starts_with(table));
         below.filter(move |(path, _)| is_row_of(path, table)).map(|(path, args)| (path.as_str(), args))
     }
 
@@ -252,7 +251,7 @@ impl Settings {
         self.instances.insert(path.to_owned(), values);
         let (table, number) = path.trim_end_matches('.').rsplit_once('.').unwrap_or_default();
         if let Ok(number) = number.parse::<u32>() {
-            let highest = self.highest.entry(format!("{table}.")).or_default();
+            let highest = self.highest.or_default(format!("{table}."));
             *highest = number.max(*highest);
         }
         self.complete(path);
@@ -263,7 +262,7 @@ impl Settings {
         let template = template(path);
         for def in SETTINGS {
             if let Some(inner) = def.path.strip_prefix(&template).filter(|inner| !inner.is_empty() && !inner.contains("{i}")) {
-                self.instances.entry(format!("{path}{inner}")).or_default();
+                self.instances.or_default(format!("{path}{inner}"));
             }
         }
     }
@@ -276,7 +275,7 @@ impl Settings {
 
     /// Puts values under a path that is no row of a table of its own (`Device.BulkData.Profile.1.MQTT.`).
     pub fn put(&mut self, path: &str, values: &[(&str, &str)]) {
-        let args = self.instances.entry(path.to_owned()).or_default();
+        let args = self.instances.or_default(path.to_owned());
         args.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     }
 

@@ -1,9 +1,8 @@
 //! What an Object may look at: the time, the box, and what the agent knows about itself. It cannot act.
 
-use std::collections::BTreeMap;
-
 use line3_proto::link::ClientSettings;
 use line3_proto::link::Traffic;
+use line3_proto::sorted::Map;
 use line3_proto::value::{Absent, Known};
 use line3_proto::{EndpointId, Mono, Now};
 
@@ -99,7 +98,7 @@ pub struct LinkState {
     /// The concrete path of the `Device.LocalAgent.MTP.{i}.` row that is used.
     pub mtp: String,
     /// What the broker said to each filter that it was asked for: granted, or refused. Bounded by what the link asks for.
-    pub filters: BTreeMap<String, bool>,
+    pub filters: Map<String, bool>,
     /// Whether the broker itself named a topic to listen on.
     pub named: bool,
     /// Publications handed to the broker.

@@ -10,6 +10,7 @@ mod audit;
 mod auth;
 mod boxes;
 mod calls;
+mod catalogues;
 mod errors;
 mod events;
 
@@ -78,6 +79,7 @@ fn routes(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(boxes::list_paths))
         .routes(routes!(boxes::show_series))
         .routes(routes!(boxes::label_box))
+        .routes(routes!(catalogues::keep_catalogue))
         .routes(routes!(calls::list_calls, calls::make_call))
         .routes(routes!(calls::cancel_call))
         .routes(routes!(audit::list_audit))

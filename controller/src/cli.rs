@@ -9,6 +9,7 @@ mod audit;
 mod blocks;
 mod boxes;
 mod calls;
+mod catalogue;
 mod edits;
 mod follow;
 mod help;
@@ -27,8 +28,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use args::{
-    AgentArgs, AuditArgs, AuditCommand, BoxesArgs, CallsArgs, CancelArgs, DelArgs, DemoArgs, EditArgs, GetArgs, InstancesArgs, LabelArgs,
-    PingArgs, PkiArgs, PkiCommand, RunArgs, SeriesArgs, ServeArgs, SupportedArgs,
+    AgentArgs, AuditArgs, AuditCommand, BoxesArgs, CallsArgs, CancelArgs, CatalogueArgs, DelArgs, DemoArgs, EditArgs, GetArgs,
+    InstancesArgs, LabelArgs, PingArgs, PkiArgs, PkiCommand, RunArgs, SeriesArgs, ServeArgs, SupportedArgs,
 };
 pub use screen::Screen;
 use session::{Failure, Session};
@@ -131,6 +132,8 @@ pub enum Command {
     Cancel(CancelArgs),
     /// Write labels on a box
     Label(LabelArgs),
+    /// Load what a firmware can show and do, before its first box connects
+    Catalogue(CatalogueArgs),
     /// Read the audit log, or check it
     Audit(AuditArgs),
     /// Show who the server takes you for
@@ -255,6 +258,7 @@ fn dispatch(cli: Cli, screen: &mut Screen) -> Result<Dispatch, Failure> {
         Command::Calls(args) => calls::list(session, &args)?,
         Command::Call { id } => calls::show(session, &id)?,
         Command::Cancel(args) => calls::cancel(session, args)?,
+        Command::Catalogue(args) => catalogue::load(session, args)?,
         Command::Audit(args) => audit::audit(session, &args)?,
         Command::Whoami => session::whoami(session)?,
         // Done above.

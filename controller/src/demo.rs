@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use line3_agent::host::linux::LinuxHost;
 use line3_agent::host::sim::{RealClock, SimBox, SimClock, SimHost};
+use line3_agent::watched::Watched;
 use line3_proto::EndpointId;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -270,7 +271,7 @@ pub fn run_agent(config: &Path) -> Result<()> {
     };
     // The thread that waits for the standard input cannot be woken: it must not keep the process.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(line3_agent::run::run(config, host, stop, &log));
+    let ended = runtime.block_on(line3_agent::run::run(config, host, stop, Watched::by_nobody(), &log));
     runtime.shutdown_background();
     ended?;
     Ok(())
@@ -324,7 +325,7 @@ fn run_simulated(boxes: Vec<Simulated>, port: u16, halting: watch::Receiver<bool
                 let host = Rc::new(SimHost::new(sim, clock));
                 let stop = halted(&mut halting);
                 let log = |text: &str| tracing::debug!("{id}: {text}");
-                if let Err(error) = line3_agent::run::run(config, host, stop, &log).await {
+                if let Err(error) = line3_agent::run::run(config, host, stop, Watched::by_nobody(), &log).await {
                     tracing::error!("{id}: {error}");
                 }
             }));

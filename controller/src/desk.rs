@@ -21,6 +21,7 @@ use crate::store::{CallRow, CallState, StoreError};
 use crate::views::{AuditView, BoxView, CallRequest, CallView, Event, GapView, PointView, SeriesView, VerifyView};
 use line3_proto::Effect;
 
+mod catalogues;
 mod error;
 
 pub use error::DeskError;

@@ -130,6 +130,29 @@ pub struct LabelRequest {
     pub reason: String,
 }
 
+/// A firmware's catalogue, to be kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueRequest {
+    /// The text that `line3-agent --catalogue` prints: its digest is made of these very bytes.
+    pub catalogue: String,
+    /// Why: a ticket's number.
+    pub reason: String,
+}
+
+/// A catalogue that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CatalogueView {
+    /// Its digest, which the boxes of this firmware tell.
+    pub digest: String,
+    /// How many objects it has.
+    pub objects: usize,
+    /// How many commands it has.
+    pub commands: usize,
+    /// How many events it has.
+    pub events: usize,
+}
+
 /// What a parameter was over time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -4,6 +4,8 @@
 
 #[path = "api/calls.rs"]
 mod calls;
+#[path = "api/catalogues.rs"]
+mod catalogues;
 #[path = "api/document.rs"]
 mod document;
 #[path = "api/events.rs"]

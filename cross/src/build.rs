@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::place::{self, Prefix};
-use crate::say;
 use crate::target::{Flavour, Target, Tools};
+use crate::{say, size};
 
 /// The profile in `Cargo.toml`; recipes whose tool builds only `release` set the same by `CARGO_PROFILE_RELEASE_*`.
 const PROFILE: &str = "box";
@@ -56,14 +56,16 @@ pub fn build(root: &Path, prefix: &Prefix, target: &Target) -> Result<Built> {
     let built = Built::found(root, target)?;
     let budget = target.budget.binary;
     let over = built.bytes.saturating_sub(budget);
-    let by_what = "`cargo cross size` shows the largest crates and symbols";
-    ensure!(over == 0, "{}: {} bytes are {over} over the budget of {budget}; {by_what}", target.name, built.bytes);
+    if over > 0 {
+        let by_what = size::blame(root, target, &built)?;
+        bail!("{}: {} bytes are {over} over the budget of {budget}; {by_what}", target.name, built.bytes);
+    }
     Ok(built)
 }
 
 fn cargo(root: &Path, prefix: &Prefix, target: &Target) -> Result<Command> {
     let mut cargo = prefix.command("cargo")?;
-    cargo.arg(if matches!(target.tools, Tools::Zig {}) { "zigbuild" } else { "build" }).current_dir(root);
+    cargo.arg(if target.is_static() { "zigbuild" } else { "build" }).current_dir(root);
     cargo.args(["--locked", "--profile", PROFILE, "--package", "line3-agent", "--bin", "line3-agent", "--target", &target.triple]);
     cargo.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
     cargo.args(["--config", &format!("profile.{PROFILE}.strip=\"none\"")]);
@@ -83,12 +85,12 @@ fn cargo(root: &Path, prefix: &Prefix, target: &Target) -> Result<Command> {
     // 64-bit time on 32-bit musl: without it a box cannot tell the time after 2038.
     cargo.env("RUST_LIBC_UNSTABLE_MUSL_V1_2_3", "1");
     cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(root, prefix, target).join("\u{1f}"));
+    let triple = target.triple.replace('-', "_");
     match &target.tools {
-        Tools::Zig {} => {
-            cargo.env("CARGO_ZIGBUILD_ZIG_PATH", prefix.bin().join("zig"));
+        Tools::Zig { cflags } => {
+            cargo.env("CARGO_ZIGBUILD_ZIG_PATH", prefix.bin().join("zig")).env(format!("CFLAGS_{triple}"), format!("-fno-pic {cflags}"));
         }
         Tools::Gcc { prefix: programs, cflags } => {
-            let triple = target.triple.replace('-', "_");
             let linker = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase());
             cargo.env(format!("CC_{triple}"), format!("{programs}gcc")).env(format!("AR_{triple}"), format!("{programs}ar"));
             cargo.env(format!("CFLAGS_{triple}"), cflags).env(linker, format!("{programs}gcc"));
@@ -102,10 +104,16 @@ fn rustflags(root: &Path, prefix: &Prefix, target: &Target) -> Vec<String> {
     let mut flags = vec!["--cfg", "sha2_backend=\"soft\"", "--cfg", "sha2_backend_soft=\"compact\""];
     // A panic ends the process, so nothing unwinds.
     flags.extend(["-Zunstable-options", "-Cforce-unwind-tables=no"]);
+    if target.flavour == Flavour::Tiny {
+        // A panic leaves no message, so nothing that would only stand in one.
+        flags.extend(["-Cpanic=immediate-abort", "-Zlocation-detail=none", "-Zfmt-debug=none"]);
+    }
     if target.is_static() {
-        flags.extend(["-Ctarget-feature=+crt-static", "-Clink-self-contained=no"]);
+        // zig's static program stands at a fixed address whatever it is made of, so nothing is lost by code that knows where it stands.
+        flags.extend(["-Ctarget-feature=+crt-static", "-Clink-self-contained=no", "-Crelocation-model=static"]);
     }
     let mut flags: Vec<String> = flags.into_iter().map(str::to_owned).collect();
+    flags.extend(target.rustflags.iter().cloned());
     flags.extend(remap(root, prefix).into_iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())));
     flags
 }

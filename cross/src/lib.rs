@@ -3,10 +3,24 @@
 
 pub mod archive;
 pub mod build;
+pub mod crates;
+pub mod licences;
+pub mod manifest;
+pub mod operation;
+pub mod package;
+pub mod parts;
 pub mod place;
+pub mod process;
 pub mod recipes;
 pub mod reduced;
 pub mod say;
+pub mod sbom;
+pub mod selftest;
 pub mod setup;
+pub mod sign;
+pub mod size;
 pub mod source;
+pub mod table;
 pub mod target;
+pub mod verify;
+pub mod weigh;

@@ -30,6 +30,9 @@ pub struct Target {
     pub emulator_root: Option<PathBuf>,
     /// What compiles C and links.
     pub tools: Tools,
+    /// For the Rust compiler, beside what all targets have.
+    #[serde(default)]
+    pub rustflags: Vec<String>,
     /// What the package formats call the processor.
     pub architecture: Architecture,
     /// What it may weigh.
@@ -65,7 +68,11 @@ pub enum Init {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Tools {
     /// zig with its own musl: static.
-    Zig {},
+    Zig {
+        /// For the C compiler, and for zig's own libraries.
+        #[serde(default)]
+        cflags: String,
+    },
     /// The gcc of a vendor's SDK, with the SDK's C library: dynamic.
     Gcc {
         /// What its programs' names begin with, `arm-linux-gnueabihf-`; with or without a path.
@@ -138,7 +145,7 @@ impl Target {
     /// The agent needs no library of the box.
     #[must_use]
     pub fn is_static(&self) -> bool {
-        matches!(self.tools, Tools::Zig {})
+        matches!(self.tools, Tools::Zig { .. })
     }
 }
 

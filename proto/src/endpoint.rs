@@ -11,6 +11,7 @@ use crate::link::{Publication, QoS};
 use crate::machine::{Machine, Mono, Now};
 use crate::record::{self, Content, Rejected};
 use crate::rng::Rng;
+use crate::sorted::{Map, Set};
 use crate::topic::{EndpointId, Topic, reply_topic};
 use crate::usp::{Msg, MsgContent, Request, Response};
 
@@ -60,7 +61,7 @@ pub struct Endpoint {
     /// When each question wants attention.
     agenda: BTreeSet<(Mono, String)>,
     /// Requests of others that were not answered yet, to pass over their duplicates (MSG.4). At most [`MAX_WORKING`].
-    working: BTreeSet<(EndpointId, String)>,
+    working: Set<(EndpointId, String)>,
     reachable: bool,
     out: VecDeque<Output>,
 }
@@ -78,7 +79,7 @@ impl Endpoint {
             rng: Rng::new(seed),
             questions: BTreeMap::new(),
             agenda: BTreeSet::new(),
-            working: BTreeSet::new(),
+            working: Set::new(),
             reachable: true,
             out: VecDeque::new(),
         }
@@ -116,9 +117,9 @@ impl Endpoint {
     /// Of which tag the most questions wait for an answer, or with `bytes` the most bytes of questions.
     #[must_use]
     pub fn most_waiting(&self, bytes: bool) -> Option<Tag> {
-        let mut sums: BTreeMap<Tag, usize> = BTreeMap::new();
+        let mut sums: Map<Tag, usize> = Map::new();
         for question in self.questions.values() {
-            *sums.entry(question.tag).or_default() += if bytes { question.publication.payload.len() } else { 1 };
+            *sums.or_default(question.tag) += if bytes { question.publication.payload.len() } else { 1 };
         }
         sums.into_iter().max_by_key(|(_, sum)| *sum).map(|(tag, _)| tag)
     }

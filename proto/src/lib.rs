@@ -18,6 +18,7 @@ pub mod rng;
 pub mod row;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod sorted;
 pub mod topic;
 pub mod usp;
 pub mod value;

@@ -34,6 +34,7 @@
 
 mod config;
 mod connection;
+mod crypto;
 mod options;
 mod outbox;
 mod reason;

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 
 use crate::fault::{Fault, code};
+use crate::path::Number;
 use crate::value::{Absent, Known, Value, ValueType};
 
 /// Named values as they travel: command arguments, parameter settings.
 pub type Args = BTreeMap<String, String>;
 
-/// Collects pairs into a map; of two with one key the later stays. It inserts one by one: `collect()` would sort them first, and
-/// on a box the code that sorts weighs 4 KB anew for each type of pair.
-pub fn map<K: Ord, V>(pairs: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
-    let mut map = BTreeMap::new();
-    pairs.into_iter().for_each(|(key, value)| {
-        map.insert(key, value);
+/// Collects pairs; of two with one name the later stays. It inserts one by one: `collect()` would sort them first, and on a box the
+/// code that sorts weighs 4 KB.
+pub fn map(pairs: impl IntoIterator<Item = (String, String)>) -> Args {
+    let mut map = Args::new();
+    pairs.into_iter().for_each(|(name, value)| {
+        map.insert(name, value);
     });
     map
 }
@@ -206,7 +207,7 @@ impl Field {
         let of_type = match self.ty {
             ValueType::Boolean => bool::read(text).is_some(),
             ValueType::DateTime => crate::Wall::read(text).is_some(),
-            ValueType::Decimal => f64::read(text).is_some(),
+            ValueType::Decimal => Number::parse(text.trim()).is_some(),
             ValueType::Int => i32::read(text).is_some(),
             ValueType::Long => i64::read(text).is_some(),
             ValueType::UnsignedInt => u32::read(text).is_some(),

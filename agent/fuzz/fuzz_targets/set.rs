@@ -181,7 +181,7 @@ fn request(step: &Step<'_>, settings: &Settings) -> Option<Request> {
 fn check(settings: &Settings) {
     let mut tables: BTreeMap<&str, Vec<&Args>> = BTreeMap::new();
     let mut bytes = 0;
-    for (path, args) in &settings.instances {
+    for (path, args) in settings.instances.iter() {
         bytes += path.len() + args.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         let Some(def) = def(path) else { panic!("{path} is kept and no setting") };
         for (name, value) in args {

@@ -3,10 +3,10 @@
 //! Within a run it is counted from the creation, on the clock that never jumps. A restart leaves only the box's own clock and
 //! `CreationDate`: a box that did not know the time at the creation, or does not when it starts, may be wrong about it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use line3_proto::row::Args;
+use line3_proto::sorted::Map;
 use line3_proto::value::Value;
 use line3_proto::{Mono, Now, Wall};
 
@@ -19,7 +19,7 @@ const SET: Wall = Wall(1_577_836_800_000);
 /// When subscriptions end. Bounded by the subscriptions.
 #[derive(Default)]
 pub(super) struct Endings {
-    lives: BTreeMap<String, Life>,
+    lives: Map<String, Life>,
     /// Whether those of an earlier run have been noted: what comes later is new.
     begun: bool,
 }

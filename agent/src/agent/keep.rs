@@ -3,12 +3,12 @@
 //! Only the difference is kept, so that a firmware whose configuration has another value takes effect wherever nobody has chosen
 //! one, and flash is written only when somebody has.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::row::{self, Args};
+use line3_proto::sorted::Map;
 use line3_proto::usp::{ParamError, Response};
 use line3_proto::{Fault, Mono, Now};
 use serde::{Deserialize, Serialize};
@@ -42,13 +42,13 @@ pub(super) struct Kept {
 struct Difference {
     version: u32,
     /// Values of instances that the factory has.
-    changed: BTreeMap<String, Args>,
+    changed: Map<String, Args>,
     /// Instances that the factory does not have.
-    added: BTreeMap<String, Args>,
+    added: Map<String, Args>,
     /// Instances that only the factory has; what is below them is gone too.
-    removed: BTreeSet<String>,
+    removed: Vec<String>,
     /// The highest numbers, where they are higher than the factory's.
-    highest: BTreeMap<String, u32>,
+    highest: Map<String, u32>,
 }
 
 impl Difference {
@@ -69,11 +69,11 @@ impl Difference {
         for path in factory.instances.keys().filter(|path| !settings.instances.contains_key(*path)) {
             // They come in order, so what is below a removed one comes right after it.
             if !made.removed.last().is_some_and(|removed| path.starts_with(removed)) {
-                made.removed.insert(path.clone());
+                made.removed.push(path.clone());
             }
         }
         let higher = settings.highest.iter().filter(|(table, number)| factory.highest.get(*table).is_none_or(|old| old < number));
-        made.highest = row::map(higher.map(|(table, number)| (table.clone(), *number)));
+        made.highest = higher.map(|(table, number)| (table.clone(), *number)).collect();
         made
     }
 
@@ -81,14 +81,14 @@ impl Difference {
     fn over(&self, factory: &Settings) -> Settings {
         let mut settings = factory.clone();
         self.removed.iter().for_each(|path| settings.remove(path));
-        for (path, args) in &self.changed {
+        for (path, args) in self.changed.iter() {
             if let Some(kept) = settings.instances.get_mut(path) {
                 kept.extend(args.clone());
             }
         }
         settings.instances.extend(self.added.clone());
-        for (table, number) in &self.highest {
-            let highest = settings.highest.entry(table.clone()).or_default();
+        for (table, number) in self.highest.iter() {
+            let highest = settings.highest.or_default(table.clone());
             *highest = (*highest).max(*number);
         }
         settings
@@ -135,7 +135,7 @@ impl Agent {
         if draft == self.settings {
             return Ok(response);
         }
-        if let Err(refusal) = self.may_become(now, by, rights, &draft, &mut BTreeMap::new()) {
+        if let Err(refusal) = self.may_become(now, by, rights, &draft, &mut Map::new()) {
             let objects = objects.ok_or(refusal)?;
             (response, draft) = self.edit_each(now, by, rights, objects, edit)?;
         }
@@ -148,7 +148,7 @@ impl Agent {
 
     /// Does an edit object by object, as each may be done or not for itself.
     fn edit_each(&mut self, now: Now, by: &str, rights: &Rights, objects: usize, edit: Edit<'_>) -> Result<(Response, Settings), Refusal> {
-        let (mut draft, mut looked) = (self.settings.clone(), BTreeMap::new());
+        let (mut draft, mut looked) = (self.settings.clone(), Map::new());
         let (mut editor, mut all) = (Editor::new(by, now), None);
         for index in 0..objects {
             (editor.only, editor.refused) = (Some(index), None);
@@ -177,7 +177,7 @@ impl Agent {
         by: &str,
         rights: &Rights,
         draft: &Settings,
-        looked: &mut BTreeMap<String, usize>,
+        looked: &mut Map<String, usize>,
     ) -> Result<(), Refusal> {
         self.stays_reachable(draft)?;
         self.stays_in_charge(now, by, rights, draft)?;

@@ -1,10 +1,11 @@
 //! The agent and its link: what comes, what goes, and what waits while there is none.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use line3_proto::endpoint::Input as EndpointInput;
 use line3_proto::link::{LinkEvent, Publication, Session, Traffic};
+use line3_proto::sorted::Set;
 use line3_proto::{EndpointId, Machine, Mono, Now};
 
 use super::notify::Recipient;
@@ -31,7 +32,7 @@ pub(super) struct Held(VecDeque<(Mono, Publication)>);
 /// (R-MTP.8). It waits for something to say, so that two endpoints cannot keep greeting and refusing each other. At most all
 /// controllers.
 #[derive(Default)]
-pub(super) struct Parted(BTreeSet<EndpointId>);
+pub(super) struct Parted(Set<EndpointId>);
 
 impl Agent {
     /// What has gone over the link so far.

@@ -1,11 +1,11 @@
 //! One look at the data model, for one request: it reads each object once.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use line3_proto::Fault;
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target};
+use line3_proto::sorted::{Map, Set};
 use line3_proto::value::Known;
 
 use super::model::{ABSENT, Model, Source};
@@ -76,7 +76,7 @@ pub(crate) struct Look<'a> {
     numbers: &'a mut Numbers,
     /// The rights of whoever looks.
     pub(crate) rights: &'a Rights,
-    read: BTreeMap<&'static str, Rows>,
+    read: Map<&'static str, Rows>,
     /// The only parameter that will be looked at, of whatever object; `None`: any.
     only: Option<String>,
     /// What is left of [`MAX_WORK`].
@@ -86,7 +86,7 @@ pub(crate) struct Look<'a> {
 impl<'a> Look<'a> {
     /// A fresh look.
     pub(crate) fn new(model: &'a Model, view: &'a View<'a>, numbers: &'a mut Numbers, rights: &'a Rights) -> Self {
-        Self { model, view, numbers, rights, read: BTreeMap::new(), only: None, left: MAX_WORK }
+        Self { model, view, numbers, rights, read: Map::new(), only: None, left: MAX_WORK }
     }
 
     /// From now on only parameters of this name will be looked at, so objects may leave out the others.
@@ -96,7 +96,9 @@ impl<'a> Look<'a> {
 
     /// All instances of an object of the supported data model, in the order of their numbers.
     pub(crate) fn rows(&mut self, template: &str) -> Rows {
-        let Some((&path, node)) = self.model.nodes.get_key_value(template) else { return Rc::new(Ok(Vec::new())) };
+        let Some((&path, node)) = self.model.nodes.from(template).next().filter(|(path, _)| **path == template) else {
+            return Rc::new(Ok(Vec::new()));
+        };
         if let Some(rows) = self.read.get(path) {
             return Rc::clone(rows);
         }
@@ -122,10 +124,10 @@ impl<'a> Look<'a> {
     }
 
     fn numbered(&mut self, template: &'static str, found: Vec<AnyRow>) -> Vec<Row> {
-        let mut seen: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+        let mut seen: Map<String, Set<u32>> = Map::new();
         // A table that is in no other is seen even without rows.
         if let Some(table) = template.strip_suffix("{i}.").filter(|table| !table.contains("{i}")) {
-            seen.insert(table.to_owned(), BTreeSet::new());
+            seen.insert(table.to_owned(), Set::new());
         }
         let mut rows = Vec::with_capacity(found.len());
         for any in found {
@@ -147,7 +149,7 @@ impl<'a> Look<'a> {
                 };
                 let number = if own { key.parse().unwrap_or(0) } else { self.numbers.number(&path, key) };
                 if so_far == template.len() {
-                    seen.entry(path.clone()).or_default().insert(number);
+                    seen.or_default(path.clone()).insert(number);
                 }
                 path.push_str(&number.to_string());
                 path.push('.');
@@ -163,7 +165,7 @@ impl<'a> Look<'a> {
 
     fn kept(&self, template: &'static str, def: &SettingDef) -> Vec<Row> {
         let fixed = template.split("{i}").next().unwrap_or("");
-        let below = self.view.settings.instances.range(fixed.to_owned()..).take_while(|(path, _)| path.starts_with(fixed));
+        let below = self.view.settings.instances.from(fixed).take_while(|(path, _)| path.starts_with(fixed));
         below
             .filter_map(|(path, args)| {
                 let numbers = numbers_in(template, path)?;

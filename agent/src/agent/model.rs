@@ -1,10 +1,8 @@
 //! The supported data model as the engine sees it: the lists of Objects, Settings and Commands as one tree.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
 use line3_proto::row;
 use line3_proto::row::Field;
+use line3_proto::sorted::Map;
 
 use crate::commands::CommandDef;
 use crate::objects::ObjectDef;
@@ -91,7 +89,7 @@ impl Node {
 
 /// The supported data model: every object by its path with `{i}`.
 pub(crate) struct Model {
-    pub(crate) nodes: BTreeMap<&'static str, Node>,
+    pub(crate) nodes: Map<&'static str, Node>,
 }
 
 impl Model {
@@ -102,15 +100,16 @@ impl Model {
         commands: impl IntoIterator<Item = &'static CommandDef>,
         events: &'static [EventDef],
     ) -> Self {
-        let mut nodes = BTreeMap::new();
+        let bare = || Node::new(Source::Bare);
+        let mut nodes = Map::new();
         nodes.insert(ABSENT, Node::new(Source::Absent));
         nodes.extend(objects.iter().map(|def| (def.path, Node::new(Source::Object(def)))));
         nodes.extend(settings.iter().map(|def| (def.path, Node::new(Source::Setting(def)))));
         for command in commands {
-            nodes.entry(parent(command.path)).or_insert(Node::new(Source::Bare)).commands.push(command);
+            nodes.or_insert_with(parent(command.path), bare).commands.push(command);
         }
         for event in events {
-            nodes.entry(parent(event.path)).or_insert(Node::new(Source::Bare)).events.push(event);
+            nodes.or_insert_with(parent(event.path), bare).events.push(event);
         }
         // Every level above something that is there is there too, tables without their `{i}` excepted.
         let paths: Vec<&'static str> = nodes.keys().copied().collect();
@@ -119,20 +118,16 @@ impl Model {
             while let Some((rest, last)) = above.trim_end_matches('.').rsplit_once('.') {
                 above = above.get(..=rest.len()).unwrap_or("");
                 if last != "{i}" {
-                    nodes.entry(above).or_insert(Node::new(Source::Bare));
+                    nodes.or_insert_with(above, bare);
                 }
             }
         }
         Self { nodes }
     }
 
-    fn from(&self, template: &str) -> std::collections::btree_map::Range<'_, &'static str, Node> {
-        self.nodes.range::<str, _>((Bound::Included(template), Bound::Unbounded))
-    }
-
     /// The same template, if an object of it, or anything below it, is supported. A table without its `{i}` counts.
     pub(crate) fn prefix(&self, template: &str) -> Option<&'static str> {
-        let (path, _) = self.from(template).next()?;
+        let (path, _) = self.nodes.from(template).next()?;
         path.get(..template.len()).filter(|prefix| *prefix == template)
     }
 
@@ -143,7 +138,7 @@ impl Model {
 
     /// All objects at and below a template.
     pub(crate) fn below<'a>(&'a self, template: &'a str) -> impl Iterator<Item = (&'static str, &'a Node)> {
-        self.from(template).take_while(move |(path, _)| path.starts_with(template)).map(|(path, node)| (*path, node))
+        self.nodes.from(template).take_while(move |(path, _)| path.starts_with(template)).map(|(path, node)| (*path, node))
     }
 
     /// The command of this template.

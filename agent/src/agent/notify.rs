@@ -1,12 +1,12 @@
 //! Notifications: who is told what happened, and what else a subscription does then.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use line3_proto::backoff::Backoff;
 use line3_proto::endpoint::{Ask, Input as EndpointInput, Tag};
 use line3_proto::path::{Path, Segment, Target};
 use line3_proto::row::Args;
+use line3_proto::sorted::{Map, Set};
 use line3_proto::usp::{
     Event, Notification, Notify, NotifyCommandFailure, NotifyOperationResp, NotifyOutputArgs, ObjectCreation, ObjectDeletion,
     OperationComplete, Request, ValueChange,
@@ -193,7 +193,7 @@ impl Agent {
                 && controller.is_none_or(|row| is("Recipient", row.trim_end_matches('.')))
         };
         let template = path.template();
-        let (mut named, mut unsure) = (BTreeSet::new(), BTreeMap::<String, Vec<_>>::new());
+        let (mut named, mut unsure) = (Set::new(), Map::<String, Vec<_>>::new());
         for (row, args) in self.settings.rows(TABLE).filter(|(_, args)| wanted(args)) {
             let references = references(args).unwrap_or_default();
             if references.iter().any(|reference| reference.covers(&path)) {
@@ -203,7 +203,7 @@ impl Agent {
             let open: Vec<Path> = references.into_iter().filter(|reference| could_lead_to(reference, &template)).collect();
             if !open.is_empty() {
                 let recipient = args.get("Recipient").cloned().unwrap_or_default();
-                unsure.entry(recipient).or_default().push((row.to_owned(), open));
+                unsure.or_default(recipient).push((row.to_owned(), open));
             }
         }
         // Where a search or a reference leads only values can tell: they are read once for each controller.

@@ -1,19 +1,19 @@
 //! Instance numbers of rows that the box has and nobody numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use line3_proto::sorted::{Map, Set};
 
 /// Instance numbers, by what names a row: stable while the row lives, never used again in this run.
 #[derive(Default)]
 pub(crate) struct Numbers {
     /// By the concrete path of the table. Bounded by the rows that the box had when each table was last read: a row that is gone
     /// leaves, with the tables in it.
-    tables: BTreeMap<String, Numbered>,
+    tables: Map<String, Numbered>,
 }
 
 #[derive(Default)]
 struct Numbered {
     highest: u32,
-    by_key: BTreeMap<String, u32>,
+    by_key: Map<String, u32>,
 }
 
 impl Numbers {
@@ -31,7 +31,7 @@ impl Numbers {
     }
 
     /// Forgets the rows of a table that are not among these numbers, and the tables in them.
-    pub(super) fn keep(&mut self, table: &str, numbers: &BTreeSet<u32>) {
+    pub(super) fn keep(&mut self, table: &str, numbers: &Set<u32>) {
         let Some(numbered) = self.tables.get_mut(table) else { return };
         let mut gone = Vec::new();
         numbered.by_key.retain(|_, number| {
@@ -71,10 +71,10 @@ mod tests {
         let mut numbers = Numbers::default();
         assert_eq!((numbers.number("T.", "a"), numbers.number("T.", "b"), numbers.number("T.", "a")), (1, 2, 1));
         assert_eq!((numbers.number("T.1.U.", "x"), numbers.number("T.2.U.", "x")), (1, 1));
-        numbers.keep("T.", &BTreeSet::from([2]));
+        numbers.keep("T.", &[2].into_iter().collect());
         assert_eq!(numbers.tables.keys().collect::<Vec<_>>(), ["T.", "T.2.U."]);
         assert_eq!((numbers.number("T.", "a"), numbers.number("T.", "b")), (3, 2));
-        numbers.keep("T.", &BTreeSet::new());
+        numbers.keep("T.", &Set::new());
         assert_eq!(numbers.number("T.", "a"), 4);
         assert_eq!(numbers.tables.len(), 1);
     }

@@ -1,12 +1,12 @@
 //! OnBoardRequest: the agent makes itself known to a controller that has not taken it in yet (R-NOT.5 to 6a).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use line3_proto::endpoint::{Ask, Input as EndpointInput, Refusal, Tag};
 use line3_proto::fault::code;
 use line3_proto::path::Path;
 use line3_proto::row::Args;
+use line3_proto::sorted::Map;
 use line3_proto::usp::{Notification, Notify, OnBoardRequest, Request, Response};
 use line3_proto::value::Value;
 use line3_proto::{Fault, Machine, Mono, Now};
@@ -23,7 +23,7 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 /// The controllers that have not taken the agent in, by the path of their row.
 #[derive(Default)]
 pub(super) struct OnBoarding {
-    stages: BTreeMap<String, Stage>,
+    stages: Map<String, Stage>,
     /// Controllers may be others.
     stale: bool,
 }

@@ -1,10 +1,10 @@
 //! `Device.LocalAgent.Periodic!`: told to each controller by its own interval, in phase with its own reference time.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use line3_proto::path::Path;
-use line3_proto::row::{self, Args};
+use line3_proto::row::Args;
+use line3_proto::sorted::Map;
 use line3_proto::value::Value;
 use line3_proto::{Mono, Now, Wall};
 
@@ -27,7 +27,7 @@ const DRIFT: u64 = 2000;
 /// When the controllers that subscribed to it are told next, by the path of their row.
 #[derive(Default)]
 pub(super) struct Periodic {
-    next: BTreeMap<String, Next>,
+    next: Map<String, Next>,
     /// Controllers or subscriptions may be others.
     stale: bool,
 }
@@ -62,9 +62,9 @@ impl Agent {
             return;
         }
         self.periodic.stale = false;
-        let wanted = row::map(
-            self.settings.rows(CONTROLLERS).filter_map(|(path, args)| Some((path.to_owned(), period(&self.settings, path, args)?))),
-        );
+        let controllers = self.settings.rows(CONTROLLERS);
+        let wanted: Map<String, (Duration, String)> =
+            controllers.filter_map(|(path, args)| Some((path.to_owned(), period(&self.settings, path, args)?))).collect();
         let periods = &mut self.periodic.next;
         periods.retain(|path, next| {
             let same = |(interval, reference): &(Duration, String)| *interval == next.interval && *reference == next.reference;
@@ -74,7 +74,7 @@ impl Agent {
         let phase = super::reports::phase(self.endpoint.id());
         for (path, (interval, reference)) in wanted {
             let due = now.mono + until_next(now, interval, &reference).unwrap_or(interval.mul_f64(phase));
-            periods.entry(path).or_insert(Next { interval, reference, due, offset });
+            periods.or_insert_with(path, || Next { interval, reference, due, offset });
         }
         let mut due = Vec::new();
         for (path, next) in periods.iter_mut().filter(|(_, next)| next.due <= now.mono) {

@@ -4,14 +4,13 @@
 //! In one role the permission with the highest `Order` that is about a path rules, alone; of two with the same the younger.
 //! Of several roles the rights add up. What no permission is about is not allowed.
 
-use std::collections::BTreeSet;
-use std::ops::Bound;
 use std::rc::Rc;
 
 use line3_proto::Fault;
 use line3_proto::fault::code;
 use line3_proto::path::Path;
 use line3_proto::row::Args;
+use line3_proto::sorted::Set;
 use line3_proto::value::Value;
 
 use super::look::Look;
@@ -77,7 +76,7 @@ struct Permission {
     targets: Vec<Target>,
     /// Targets that have to be looked up, and where they led when these rights were made.
     searches: Vec<Path>,
-    found: BTreeSet<String>,
+    found: Set<String>,
     grants: Grants,
     /// It stands for searches that could not be looked up, until they are the next time.
     stopgap: bool,
@@ -85,8 +84,7 @@ struct Permission {
 
 impl Permission {
     fn of(row: &Args) -> Self {
-        let mut permission =
-            Self { targets: Vec::new(), searches: Vec::new(), found: BTreeSet::new(), grants: Grants::of(row), stopgap: false };
+        let mut permission = Self { targets: Vec::new(), searches: Vec::new(), found: Set::new(), grants: Grants::of(row), stopgap: false };
         let list = Vec::<String>::read(row.get("Targets").map_or("", String::as_str)).unwrap_or_default();
         for text in list {
             match entry(&text) {
@@ -122,14 +120,14 @@ impl Permission {
 
     /// Whether something in the object at `path` is treated apart from the rest.
     fn names_in(&self, path: &str) -> bool {
-        let below = (Bound::Excluded(path), Bound::Unbounded);
-        let found = || self.found.range::<str, _>(below).next().is_some_and(|found| found.starts_with(path) && !found.ends_with('.'));
+        let next = || self.found.from(path).find(|found| *found != path);
+        let found = || next().is_some_and(|found| found.starts_with(path) && !found.ends_with('.'));
         self.targets.iter().any(|target| target.names_in(path)) || found()
     }
 
     /// Looks its searches up, anew. What cannot be looked up is denied: the second permission goes before the first.
     fn looked_up(&self, look: &mut Look<'_>) -> (Self, Option<Self>) {
-        let (mut done, mut denied) = (Self { found: BTreeSet::new(), ..self.clone() }, Vec::new());
+        let (mut done, mut denied) = (Self { found: Set::new(), ..self.clone() }, Vec::new());
         for search in &self.searches {
             match places(look, search) {
                 Ok(found) => done.found.extend(found),
@@ -137,7 +135,7 @@ impl Permission {
                 Err(_) => denied.push(Target::widest(search)),
             }
         }
-        let deny = Self { targets: denied, searches: Vec::new(), found: BTreeSet::new(), grants: Grants::default(), stopgap: true };
+        let deny = Self { targets: denied, searches: Vec::new(), found: Set::new(), grants: Grants::default(), stopgap: true };
         (done, Some(deny).filter(|deny| !deny.targets.is_empty()))
     }
 }
@@ -212,7 +210,7 @@ impl Rights {
         }
         let (assigned, secured) = (assigned(settings, controller), list(settings, TRUST, SECURED));
         // However often a role is listed: there are as many as the table has rows.
-        let assigned: BTreeSet<&str> = assigned.iter().map(|path| path.trim_end_matches('.')).collect();
+        let assigned: Set<&str> = assigned.iter().map(|path| path.trim_end_matches('.')).collect();
         let roles: Vec<(&str, Role)> =
             assigned.into_iter().filter_map(|path| Some((path, Role::of(settings, &format!("{path}."))?))).collect();
         Self {

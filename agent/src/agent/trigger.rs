@@ -1,9 +1,9 @@
 //! `TriggerAction`: what a subscription sets when it is triggered, with the rights of the controller that made it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use line3_proto::path::Target;
+use line3_proto::sorted::Map;
 use line3_proto::usp::{Response, Set, SetRespOperStatus, UpdateObject, UpdateParamSetting};
 use line3_proto::{Mono, Now};
 
@@ -16,7 +16,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// What is to be set, and not before when, by the path of the subscription. Bounded by the subscriptions.
 #[derive(Default)]
-pub(super) struct Triggers(BTreeMap<String, Trigger>);
+pub(super) struct Triggers(Map<String, Trigger>);
 
 struct Trigger {
     wanted: bool,
@@ -28,7 +28,7 @@ struct Trigger {
 impl Triggers {
     /// A subscription is triggered.
     pub(super) fn want(&mut self, subscription: &str, now: Mono) {
-        self.0.entry(subscription.to_owned()).or_insert(Trigger { wanted: false, not_before: now, failed: Vec::new() }).wanted = true;
+        self.0.or_insert_with(subscription.to_owned(), || Trigger { wanted: false, not_before: now, failed: Vec::new() }).wanted = true;
     }
 
     /// When the next one may set.

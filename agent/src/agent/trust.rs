@@ -1,9 +1,8 @@
 //! Who may do what now: the rights of each controller, and controllers that nobody has introduced.
 
-use std::collections::BTreeMap;
-
 use line3_proto::fault::code;
 use line3_proto::row::{Args, map};
+use line3_proto::sorted::Map;
 use line3_proto::{EndpointId, Fault, Now};
 
 use super::look::Look;
@@ -22,11 +21,11 @@ const MAX_GUESTS: usize = 4;
 #[derive(Default)]
 pub(super) struct Trusted {
     /// By the path of the Controller row, bounded by that table. Made anew whenever the settings change.
-    rights: BTreeMap<String, Rights>,
+    rights: Map<String, Rights>,
     /// Whether some of them have searches in their `Targets`.
     searches: bool,
     /// The Controller rows that the agent made for unknown controllers, as it made them. At most [`MAX_GUESTS`].
-    guests: BTreeMap<String, Args>,
+    guests: Map<String, Args>,
 }
 
 impl Trusted {
@@ -70,7 +69,7 @@ impl Agent {
     pub(super) fn trust_changed(&mut self, now: Now) {
         let settings = &self.settings;
         self.trusted.guests.retain(|row, made| settings.instances.get(row) == Some(made));
-        self.trusted.rights = map(settings.rows(CONTROLLERS).map(|(path, _)| (path.to_owned(), Rights::of(settings, path))));
+        self.trusted.rights = settings.rows(CONTROLLERS).map(|(path, _)| (path.to_owned(), Rights::of(settings, path))).collect();
         self.trusted.searches = self.trusted.rights.values().any(Rights::has_searches);
         self.look_up_targets(now);
     }

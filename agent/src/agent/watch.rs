@@ -2,13 +2,14 @@
 //! command and change of the link, and every second while there is such a subscription. No history is kept: of a value its
 //! hash, of a row its path.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Segment, Target};
 use line3_proto::row::Args;
+use line3_proto::sorted::{Map, Set};
 use line3_proto::{Fault, Mono, Now};
 
 use super::Agent;
@@ -44,7 +45,7 @@ const MAX_TOLD: usize = 64;
 #[derive(Default)]
 pub(super) struct Watch {
     /// By the path of the subscription.
-    seen: BTreeMap<String, Seen>,
+    seen: Map<String, Seen>,
     due: Option<Mono>,
     /// Something may be other than it was.
     stale: bool,
@@ -62,7 +63,7 @@ impl Watch {
     }
 }
 
-type ByObject<T> = BTreeMap<&'static str, T>;
+type ByObject<T> = Map<&'static str, T>;
 
 /// What one subscription last saw.
 #[derive(Default)]
@@ -71,7 +72,7 @@ struct Seen {
     /// absent.
     values: ByObject<BTreeMap<u64, Option<u64>>>,
     /// By table: rows by path.
-    rows: ByObject<BTreeSet<String>>,
+    rows: ByObject<Set<String>>,
     /// Whether it has been compared before.
     begun: bool,
     /// Whether the log says that it does not watch all that it names.
@@ -80,7 +81,7 @@ struct Seen {
 
 impl Seen {
     fn size(&self) -> usize {
-        self.values.values().map(BTreeMap::len).chain(self.rows.values().map(BTreeSet::len)).sum()
+        self.values.values().map(BTreeMap::len).chain(self.rows.values().map(Set::len)).sum()
     }
 }
 
@@ -161,13 +162,13 @@ impl Agent {
         let most_told = (4 * MAX_TOLD / wanted.len().max(1)).clamp(1, MAX_TOLD);
         let mut work: usize = wanted.iter().map(|wanted| READING * wanted.references.len()).sum();
         let (mut changes, mut cut) = (Vec::new(), Vec::new());
-        let recipients: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.recipient.as_str()).collect();
+        let recipients: Set<&str> = wanted.iter().map(|wanted| wanted.recipient.as_str()).collect();
         for recipient in recipients {
             let rights = self.rights_of(recipient);
             self.look_as(now, &rights, |look| {
                 for wanted in wanted.iter().filter(|wanted| wanted.recipient == recipient) {
                     let all: usize = seen.values().map(Seen::size).sum();
-                    let seen = seen.entry(wanted.path.clone()).or_default();
+                    let seen = seen.or_default(wanted.path.clone());
                     let room = MAX_EACH.min(MAX_ALL.saturating_sub(all - seen.size()));
                     let (was_cut, mut watcher) = (seen.cut, Watcher::of(seen, wanted.kind, room, most_told));
                     watcher.visit(look, &wanted.references);
@@ -194,7 +195,7 @@ impl Agent {
 
     /// Whether the subscriptions that these settings begin can be watched for. The fault names the row. `looked`: how much those
     /// watch that an earlier call has found to fit; it is added to.
-    pub(super) fn can_watch(&mut self, now: Now, settings: &Settings, looked: &mut BTreeMap<String, usize>) -> Result<(), (String, Fault)> {
+    pub(super) fn can_watch(&mut self, now: Now, settings: &Settings, looked: &mut Map<String, usize>) -> Result<(), (String, Fault)> {
         let wanted = Wanted::all(settings);
         let stays = |path: &String| wanted.iter().any(|wanted| wanted.path == *path);
         let mut all: usize = self.watch.seen.iter().filter(|(path, _)| stays(path)).map(|(_, seen)| seen.size()).sum();
@@ -302,13 +303,13 @@ impl Watcher {
         for path in self.old.values.keys().copied().filter(moved).collect::<Vec<_>>() {
             let values = self.old.values.remove(path).unwrap_or_default();
             if self.new.size() + values.len() <= self.room {
-                self.new.values.entry(path).or_insert(values);
+                self.new.values.or_insert_with(path, || values);
             }
         }
         for path in self.old.rows.keys().copied().filter(moved).collect::<Vec<_>>() {
             let rows = self.old.rows.remove(path).unwrap_or_default();
             if self.new.size() + rows.len() <= self.room {
-                self.new.rows.entry(path).or_insert(rows);
+                self.new.rows.or_insert_with(path, || rows);
             }
         }
     }
@@ -334,7 +335,7 @@ impl Watcher {
                     Some(hash(value))
                 }
             };
-            self.new.values.entry(template).or_default().insert(key, keep);
+            self.new.values.or_default(template).insert(key, keep);
         }
     }
 
@@ -349,7 +350,7 @@ impl Watcher {
             }
             self.told.push(Change::Created { path: row.path.clone(), keys: unique_keys(row, keys, rights) });
         }
-        self.new.rows.entry(template).or_default().insert(row.path.clone());
+        self.new.rows.or_default(template).insert(row.path.clone());
     }
 
     /// What is to be told, and what there is now.
@@ -358,7 +359,7 @@ impl Watcher {
         if self.kind == Kind::Deletion && !self.new.cut {
             for (template, rows) in std::mem::take(&mut self.old.rows) {
                 for path in rows {
-                    let stays = self.new.rows.entry(template).or_default();
+                    let stays = self.new.rows.or_default(template);
                     if stays.contains(&path) {
                         continue;
                     }

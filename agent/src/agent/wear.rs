@@ -1,10 +1,10 @@
 //! How often a controller that may not do everything, or a subscription that sets things, may have something written to flash:
 //! neither a loop in somebody's program nor settings that trigger each other wear it out.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use line3_proto::fault::code;
+use line3_proto::sorted::Map;
 use line3_proto::{Fault, Mono};
 
 /// So many writes at once are fine.
@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// When the writes of each controller, by the path of its row, are made up for. Bounded by the table of controllers.
 #[derive(Default)]
-pub(super) struct Wear(BTreeMap<String, Mono>);
+pub(super) struct Wear(Map<String, Mono>);
 
 impl Wear {
     /// Counts a write for a controller.

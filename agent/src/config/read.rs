@@ -19,6 +19,7 @@ const SECTIONS: [&str; 3] = ["broker", "report", "device"];
 const FIELDS: &[(&str, Put)] = &[
     ("endpoint-id", |config, value| put(&mut config.endpoint_id, value)),
     ("controller", |config, value| put(&mut config.controller, value)),
+    ("user", |config, value| put(&mut config.user, value)),
     ("state-dir", |config, value| put(&mut config.state_dir, value)),
     ("root", |config, value| put(&mut config.root, value)),
     ("reboot", |config, value| put(&mut config.reboot, value)),
@@ -40,6 +41,12 @@ const FIELDS: &[(&str, Put)] = &[
     ("device.hardware-version", |config, value| put(&mut config.device.hardware_version, value)),
     ("device.software-version", |config, value| put(&mut config.device.software_version, value)),
 ];
+
+/// The names of all fields.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().map(|(name, _)| *name)
+}
 
 /// A configuration as it is written; what it leaves out has its default.
 pub(super) fn read(text: &str) -> Result<Config, ConfigError> {

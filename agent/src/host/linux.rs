@@ -4,25 +4,25 @@
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use line3_proto::Fault;
 use line3_proto::fault::code;
-use nix::ifaddrs::InterfaceAddress;
 use nix::sys::reboot::{RebootMode, reboot};
-use nix::sys::socket::SockaddrStorage;
 use nix::sys::statvfs::statvfs;
 
-use super::{Address, Echo, EchoError, Host, MAX_FILE, MAX_LIST, Space, Wait};
+use super::{Host, MAX_FILE, MAX_LIST, Space, Wait};
 use crate::saved::Saved;
 
+#[cfg(feature = "ip")]
+mod addresses;
+#[cfg(feature = "ns-lookup")]
+pub mod datagram;
 pub mod dns;
+#[cfg(feature = "ip-ping")]
 pub mod icmp;
-
-/// The most addresses of interfaces that are looked at; the rest is left out.
-const MAX_ADDRESSES: usize = 1024;
 
 /// The box that the agent runs on.
 pub struct LinuxHost {
@@ -58,8 +58,9 @@ impl Host for LinuxHost {
         Ok(names)
     }
 
-    fn addresses(&self) -> io::Result<Vec<Address>> {
-        Ok(nix::ifaddrs::getifaddrs()?.filter_map(address).take(MAX_ADDRESSES).collect())
+    #[cfg(feature = "ip")]
+    fn addresses(&self) -> io::Result<Vec<super::Address>> {
+        addresses::all()
     }
 
     fn space(&self, path: &str) -> io::Result<Space> {
@@ -83,7 +84,8 @@ impl Host for LinuxHost {
         self.started.elapsed()
     }
 
-    fn echo(&self, echo: Echo) -> Wait<'_, Result<Duration, EchoError>> {
+    #[cfg(feature = "ip-ping")]
+    fn echo(&self, echo: super::Echo) -> Wait<'_, Result<Duration, super::EchoError>> {
         Box::pin(icmp::echo(echo))
     }
 
@@ -91,8 +93,9 @@ impl Host for LinuxHost {
         Box::pin(dns::resolve(name))
     }
 
-    fn exchange(&self, to: SocketAddr, datagram: Vec<u8>, timeout: Duration) -> Wait<'_, io::Result<Vec<u8>>> {
-        Box::pin(dns::exchange(to, datagram, timeout))
+    #[cfg(feature = "ns-lookup")]
+    fn exchange(&self, to: std::net::SocketAddr, datagram: Vec<u8>, timeout: Duration) -> Wait<'_, io::Result<Vec<u8>>> {
+        Box::pin(datagram::exchange(to, datagram, timeout))
     }
 
     fn reboot(&self) -> Result<(), Fault> {
@@ -113,23 +116,6 @@ impl Host for LinuxHost {
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         self.saved.load(name)
     }
-}
-
-/// An IP address of an interface; `None` for addresses of other families.
-fn address(entry: InterfaceAddress) -> Option<Address> {
-    let address = ip(entry.address.as_ref()?)?;
-    let prefix = match entry.netmask.as_ref().and_then(ip) {
-        Some(IpAddr::V4(mask)) => mask.to_bits().leading_ones(),
-        Some(IpAddr::V6(mask)) => mask.to_bits().leading_ones(),
-        None if address.is_ipv4() => 32,
-        None => 128,
-    };
-    Some(Address { interface: entry.interface_name, address, prefix: u8::try_from(prefix).unwrap_or(0) })
-}
-
-fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
-    let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-    v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(super) fn count<T>(rows: &Known<Vec<T>>) -> Known<u32> {
 fn missing(path: &str, err: &io::Error) -> Absent {
     Absent::because(match err.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => format!("this box has no {path}"),
-        io::ErrorKind::PermissionDenied => format!("the agent may not read {path}"),
+        io::ErrorKind::PermissionDenied => format!("not permitted: the agent's user may not read {path}"),
         _ => format!("{path} cannot be read: {err}"),
     })
 }

@@ -74,7 +74,7 @@ impl Object for LocalAgent {
 /// How many rows a table of settings has, rows of its rows not counted.
 pub(super) fn rows_of(settings: &Settings, table: &str) -> u32 {
     let own = |path: &str| path.strip_suffix('.').is_some_and(|path| path[table.len()..].bytes().all(|byte| byte.is_ascii_digit()));
-    let rows = settings.instances.range(table.to_owned()..).map(|(path, _)| path).take_while(|path| path.starts_with(table));
+    let rows = settings.instances.from(table).map(|(path, _)| path).take_while(|path| path.starts_with(table));
     u32::try_from(rows.filter(|path| path.len() > table.len() && own(path)).count()).unwrap_or(u32::MAX)
 }
 

@@ -3,7 +3,8 @@
 use line3_proto::value::{Absent, Known};
 use line3_proto::{Fault, row, values};
 
-use super::kernel::{file, names, unknowable};
+use super::kernel::{file, unknowable};
+use super::process_status::pids;
 use super::{Found, Object};
 use crate::host::Host;
 use crate::view::View;
@@ -66,11 +67,6 @@ impl Object for Process {
         };
         Ok(pids.into_iter().filter_map(row).collect())
     }
-}
-
-/// The numbers of all processes: what [`Host::list`] gives of /proc, so at most its bound.
-pub(super) fn pids(host: &dyn Host) -> Known<Vec<u32>> {
-    Ok(names(host, "/proc")?.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// The size of a page of memory, in KiB; the first mapping of a program is never of huge pages.

@@ -3,9 +3,9 @@
 use line3_proto::value::{Absent, Known};
 use line3_proto::{Fault, row};
 
-use super::kernel::{count, file};
-use super::process::pids;
+use super::kernel::{count, file, names};
 use super::{Found, Object};
+use crate::host::Host;
 use crate::view::{Ticks, View};
 
 /// `Device.DeviceInfo.ProcessStatus.`
@@ -31,8 +31,24 @@ impl Object for ProcessStatus {
             let percent = view.facts.cpu.percent(view.now.mono, ticks);
             percent.ok_or_else(|| Absent::because("it is measured between two looks, a second apart at least; this was the first"))
         });
-        Ok(Found::single(Values { CPUUsage: usage, ProcessNumberOfEntries: count(&pids(view.host)) }))
+        let processes = match cfg!(feature = "processes") {
+            true => count(&pids(view.host)),
+            false => Err(Absent::because("this build leaves out the table of processes")),
+        };
+        Ok(Found::single(Values { CPUUsage: usage, ProcessNumberOfEntries: processes }))
     }
+}
+
+/// The numbers of all processes: what [`Host::list`] gives of /proc, so at most its bound. A /proc that shows a user only its own
+/// processes does not show the first one, which is always there.
+pub(super) fn pids(host: &dyn Host) -> Known<Vec<u32>> {
+    let pids: Vec<u32> = names(host, "/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
+    if host.file("/proc/1/stat").is_err() {
+        return Err(Absent::because(
+            "not permitted: /proc is mounted with hidepid and hides the processes of others; its option gid= can name the agent's group",
+        ));
+    }
+    Ok(pids)
 }
 
 /// The first line of /proc/stat: `cpu  user nice system idle iowait irq softirq steal …`; what follows is part of user and nice.

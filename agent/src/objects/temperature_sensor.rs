@@ -1,7 +1,6 @@
 //! `Device.DeviceInfo.TemperatureStatus.TemperatureSensor.{i}.`
 
-use std::collections::BTreeSet;
-
+use line3_proto::sorted::Set;
 use line3_proto::value::{Absent, Known};
 use line3_proto::{Fault, Wall, row, values};
 
@@ -45,7 +44,7 @@ impl Object for TemperatureSensor {
     type Row = Values;
 
     fn read(view: &View<'_>) -> Result<Vec<Found<Values>>, Fault> {
-        let mut seen = BTreeSet::new();
+        let mut seen = Set::new();
         let row = |sensor: Sensor| {
             let label = line(view.host, &sensor.label).or_else(|_| line(view.host, &sensor.group)).unwrap_or_else(|_| sensor.key.clone());
             let name = if seen.contains(&label) { format!("{label} ({})", sensor.key) } else { label };

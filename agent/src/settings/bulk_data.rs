@@ -270,7 +270,7 @@ impl Setting for Mqtt {
 
 /// Refuses what no report could ever hold: it must be an object or a parameter of the supported data model, by names, numbers and
 /// `*` alone.
-fn check_reference(text: &str) -> Result<(), Fault> {
+pub(crate) fn check_reference(text: &str) -> Result<(), Fault> {
     let invalid = |why: &str| Fault::new(code::INVALID_VALUE, format!("{text} {why}"));
     let path = Path::parse(text).map_err(|fault| Fault::new(code::INVALID_VALUE, fault.text))?;
     let plain = |segment: &Segment| matches!(segment, Segment::Name(_) | Segment::Instance(_) | Segment::Wildcard);

@@ -231,6 +231,16 @@ pub struct LabelArgs {
     pub reason: String,
 }
 
+/// Whose catalogue.
+#[derive(Debug, Args)]
+pub struct CatalogueArgs {
+    /// The file `catalogue.json` that comes with the firmware's packages, or what `line3-agent --catalogue` prints
+    pub file: PathBuf,
+    /// Why: the ticket's number
+    #[arg(long, value_name = "TICKET")]
+    pub reason: String,
+}
+
 /// Which rows of the audit log.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]

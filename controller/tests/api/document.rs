@@ -117,6 +117,7 @@ async fn the_document_has_every_address() {
         post /api/calls make_call() 202 400 401 403 404 409 500 503
         get /api/calls/{id} show_call(id, wait) 200 400 401 404 500 503
         post /api/calls/{id}/cancel cancel_call(id) 200 400 401 403 404 409 500 503
+        post /api/catalogues keep_catalogue() 200 400 401 403 500 503
         get /api/events follow_events(box, call) 200 400 401 404 409 500 503
         get /api/health health() 200
         get /api/me show_me() 200 400 401 500 503

@@ -31,6 +31,7 @@ pub(crate) const SIM: &str = "proto::sim-1";
 pub(crate) const OBSERVER: &str = "token of olga";
 pub(crate) const DIAGNOSE: &str = "token of dan";
 pub(crate) const REPAIR: &str = "token of rita";
+pub(crate) const LEAD: &str = "token of lena";
 
 pub(crate) struct Rig {
     pub(crate) router: Router,
@@ -73,6 +74,7 @@ impl Rig {
             engineer("olga", Role::Observer, OBSERVER),
             engineer("dan", Role::Diagnose, DIAGNOSE),
             engineer("rita", Role::Repair, REPAIR),
+            engineer("lena", Role::Lead, LEAD),
         ]);
         let desk = Desk::new(keeper.clone(), Arc::clone(&board), to_fleet);
         let router = router(ApiState { desk, engineers: Arc::new(engineers.unwrap()) });

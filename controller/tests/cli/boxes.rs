@@ -104,6 +104,26 @@ fn labels() {
 }
 
 #[test]
+fn a_firmware_before_its_first_box() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    check(
+        &format!("catalogue {} --reason T-1", file.path().display()),
+        expect![[r#"
+            kept: 31 objects, 9 commands, 6 events; digest 5f3a
+            --- Done ---
+        "#]],
+    );
+    check(
+        "catalogue /nowhere/catalogue.json --reason T-1",
+        expect![[r#"
+            --- stderr ---
+            line3: /nowhere/catalogue.json: No such file or directory (os error 2)
+            --- Usage ---
+        "#]],
+    );
+}
+
+#[test]
 fn what_a_box_can_do() {
     check(
         "supported os::00256D-77",

@@ -95,6 +95,7 @@ fn say(method: &Method, path: &str, query: &str, body: &[u8], times: usize) -> (
         ("GET", ["boxes", "os::00256D-77" | "os::00256D-88", "series"]) => ok(series(query)),
         ("PUT", ["boxes", "os::00256D-77", "labels"]) => ok(real()),
         ("GET" | "PUT", ["boxes", name, ..]) => refusal(404, "no-such-box", &format!("there is no box {name}")),
+        ("POST", ["catalogues"]) => ok(json!({ "digest": "5f3a", "objects": 31, "commands": 9, "events": 6 })),
         ("POST", ["calls"]) => made(&serde_json::from_slice(body).unwrap()),
         ("GET", ["calls"]) => ok(json!([call("Device.IP.Diagnostics.IPPing()", "running", "2 of 3: 2 answered"), failed()])),
         ("GET", ["calls", CALL]) if times == 1 => ok(call("Device.IP.Diagnostics.IPPing()", "accepted", "")),

@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConfig, Resumption};
-use rustls::crypto::ring;
+use rustls::client::{ClientConfig, Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, InconsistentKeys, RootCertStore, SignatureScheme};
+
+use super::crypto::{SIGNATURES, provider};
 
 /// 2026-01-01T00:00:00Z, before this code existed: a system clock that shows less has not been set.
 const CLOCK_FLOOR: Duration = Duration::from_secs(1_767_225_600);
@@ -56,7 +58,7 @@ fn bad(file: TlsFile, why: impl Into<String>) -> TlsError {
     TlsError { file, why: why.into() }
 }
 
-/// The TLS settings of a link: ring, TLS 1.2 and 1.3, our certificate shown to the broker, the broker's chain checked against
+/// The TLS settings of a link: TLS 1.3, and 1.2 where the build has it, our certificate shown to the broker, the broker's chain checked against
 /// `ca_pem` and nothing else, and its certificate required to name the host (DNS name or IP address) that we connect to.
 ///
 /// A clock that was never set locks nobody out: while it shows less than 2026-01-01 (boxes boot in 1970), the dates of the
@@ -74,15 +76,12 @@ pub fn client_tls(ca_pem: &[u8], cert_pem: &[u8], key_pem: &[u8]) -> Result<Arc<
     let chain = certificates(TlsFile::Certificate, cert_pem)?;
     let key = private_key(key_pem)?;
 
-    let provider = Arc::new(ring::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-    let verifier = verifier.map_err(|error| bad(TlsFile::Ca, format!("cannot be used: {error}")))?;
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| bad(TlsFile::Ca, format!("cannot be used: {error}")))?
-        // "dangerous" names the possibility of checking less. FlooredClock leaves every check to the verifier it wraps.
+        // "dangerous" names the possibility of checking less. FlooredClock checks all that rustls' own verifier does.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(FlooredClock(verifier)))
+        .with_custom_certificate_verifier(Arc::new(FlooredClock(roots)))
         .with_client_auth_cert(chain, key)
         .map_err(|error| match error {
             rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
@@ -136,7 +135,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 /// had expired by then are checked as always. What is given up, only while the clock is unset, is to notice that a
 /// certificate has expired since.
 #[derive(Debug)]
-struct FlooredClock(Arc<WebPkiServerVerifier>);
+struct FlooredClock(RootCertStore);
 
 impl ServerCertVerifier for FlooredClock {
     fn verify_server_cert(
@@ -144,10 +143,15 @@ impl ServerCertVerifier for FlooredClock {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let check = |now| self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        let check = |now| {
+            verify_server_cert_signed_by_trust_anchor(&certificate, &self.0, intermediates, now, SIGNATURES.all)?;
+            verify_server_name(&certificate, server_name)?;
+            Ok(ServerCertVerified::assertion())
+        };
         let floor = UnixTime::since_unix_epoch(CLOCK_FLOOR);
         if now >= floor {
             return check(now);
@@ -168,7 +172,7 @@ impl ServerCertVerifier for FlooredClock {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &SIGNATURES)
     }
 
     fn verify_tls13_signature(
@@ -177,11 +181,11 @@ impl ServerCertVerifier for FlooredClock {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &SIGNATURES)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        SIGNATURES.supported_schemes()
     }
 }
 
@@ -207,10 +211,9 @@ mod tests {
         let certificate = params.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(authority.der().clone()).unwrap();
-        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider())).build().unwrap();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(clock));
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        FlooredClock(inner).verify_server_cert(certificate.der(), &[], &name, &[], now).map(|_| ())
+        FlooredClock(roots).verify_server_cert(certificate.der(), &[], &name, &[], now).map(|_| ())
     }
 
     const IN_1970: u64 = 1000;

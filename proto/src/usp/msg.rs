@@ -4,11 +4,13 @@ mod object;
 mod operate;
 mod read;
 mod register;
+mod wrapped;
 
 pub use object::*;
 pub use operate::*;
 pub use read::*;
 pub use register::*;
+pub use wrapped::*;
 
 use prost::{Enumeration, Message, Oneof};
 
@@ -108,14 +110,6 @@ pub enum MsgBody {
     Error(Error),
 }
 
-/// A request, wrapped.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct RequestMessage {
-    /// Required.
-    #[prost(oneof = "Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
-    pub req_type: Option<Request>,
-}
-
 /// What can be asked.
 #[derive(Clone, PartialEq, Eq, Oneof)]
 pub enum Request {
@@ -172,14 +166,6 @@ impl Request {
             Self::Deregister(_) => MsgType::Deregister,
         }
     }
-}
-
-/// A response, wrapped.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct ResponseMessage {
-    /// Required.
-    #[prost(oneof = "Response", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
-    pub resp_type: Option<Response>,
 }
 
 /// What can be answered.

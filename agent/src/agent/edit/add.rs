@@ -1,12 +1,11 @@
 //! Add.
 
-use std::collections::BTreeMap;
-
 use line3_proto::Fault;
 use line3_proto::endpoint::Refusal;
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Target as PathTarget};
 use line3_proto::row::Args;
+use line3_proto::sorted::Map;
 use line3_proto::usp::{
     Add, AddResp, AddRespOperStatus, AddRespOperationFailure, AddRespOperationStatus, AddRespOperationSuccess, AddRespParameterError,
     CreateObject, CreatedObjectResult,
@@ -24,16 +23,16 @@ pub(crate) fn add(look: &mut Look<'_>, draft: &mut Settings, request: &Add, edit
     within_bounds(request.create_objs.len())?;
     let mut results = Vec::new();
     for object in editor.objects(&request.create_objs) {
-        let made: Vec<(String, Result<AddRespOperationSuccess, Denied>)> = match tables(look, &object.obj_path) {
-            _ if let Some(refused) = &editor.refused => vec![(object.obj_path.clone(), Err(refused.fault.clone().into()))],
-            Ok(tables) => tables
+        let made: Vec<(String, Result<AddRespOperationSuccess, Denied>)> = match (&editor.refused, tables(look, &object.obj_path)) {
+            (Some(refused), _) => vec![(object.obj_path.clone(), Err(refused.fault.clone().into()))],
+            (None, Ok(tables)) => tables
                 .into_iter()
                 .map(|(table, def)| {
                     let made = create(look, draft, def, &table, object, editor);
                     (table, made)
                 })
                 .collect(),
-            Err(fault) => vec![(object.obj_path.clone(), Err(fault.into()))],
+            (None, Err(fault)) => vec![(object.obj_path.clone(), Err(fault.into()))],
         };
         for (table, made) in made {
             let oper_status = match made {
@@ -120,10 +119,10 @@ fn settle_inner(
     editor: &Editor<'_>,
     faults: &mut Vec<(String, Fault)>,
 ) -> Result<Vec<(String, Args)>, Denied> {
-    let mut objects: BTreeMap<&str, Vec<Wish<'_>>> = BTreeMap::new();
+    let mut objects: Map<&str, Vec<Wish<'_>>> = Map::new();
     for wish in wishes {
         let (object, name) = wish.name.split_at(wish.name.rfind('.').map_or(0, |dot| dot + 1));
-        objects.entry(object).or_default().push(Wish { name, ..wish });
+        objects.or_default(object).push(Wish { name, ..wish });
     }
     let mut settled = Vec::new();
     for (object, wishes) in objects {

@@ -34,7 +34,7 @@ fn a_removed_instance_takes_along_what_is_below() {
     let mut now = factory();
     now.remove("A.1.");
     let difference = Difference::of(&now, &factory());
-    assert_eq!(difference.removed, BTreeSet::from(["A.1.".to_owned()]));
+    assert_eq!(difference.removed, ["A.1."]);
     assert_eq!(difference.over(&factory()), now);
 }
 

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use line3_proto::Wall;
 use line3_proto::value::{Value, ValueType};
-use serde_json::Number;
 
 use crate::settings::bulk_data::{ReportFormat, Timestamp};
 
@@ -163,14 +162,21 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Whether a text is a number in JSON, too: it knows no plus, no leading zero and no NaN.
+fn is_number(text: &str) -> bool {
+    let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
+    let whole = whole.strip_prefix('-').unwrap_or(whole);
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits(whole) && digits(places) && (whole == "0" || !whole.starts_with('0'))
+}
+
 /// Writes a value: numbers and booleans as such, all else as text.
 fn json(out: &mut Vec<u8>, value: &str, ty: ValueType) {
     match ty {
         ValueType::Boolean if bool::read(value).is_some() => {
             out.extend_from_slice(if bool::read(value) == Some(true) { b"true" } else { b"false" });
         }
-        // JSON knows no leading zero, no plus and no NaN: what is none of its numbers stays text.
-        ty if ty.is_number() && value.parse::<Number>().is_ok() => out.extend_from_slice(value.as_bytes()),
+        ty if ty.is_number() && is_number(value) => out.extend_from_slice(value.as_bytes()),
         _ => text(out, value),
     }
 }

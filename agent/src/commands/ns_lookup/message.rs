@@ -1,9 +1,7 @@
-//! DNS messages (RFC 1035): one question, and what an answer to it says. Answers come from anywhere and may be anything.
+//! DNS messages (RFC 1035): one question, and what an answer to it says. Answers come from anywhere and may be anything. Read by
+//! hand, because a reader of every type of record would take 30 KB on the box; the tests hold it against one.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use simple_dns::rdata::RData;
-use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
+use std::net::IpAddr;
 
 /// The most addresses taken from one answer; the rest is left out.
 pub(super) const MAX_ADDRESSES: usize = 32;
@@ -11,11 +9,26 @@ pub(super) const MAX_ADDRESSES: usize = 32;
 /// The most aliases (CNAME) followed from the name that was asked for; past them there are no addresses.
 const MAX_ALIASES: usize = 16;
 
-/// The shortest record: root name, type, class, time to live, length.
-const MIN_RECORD: usize = 11;
+/// The most bytes of a name as it is sent, and of one of its labels.
+const MAX_NAME: usize = 255;
+const MAX_LABEL: usize = 63;
 
-/// The header of a message.
-const HEADER: usize = 12;
+/// The bytes that count the records that are no answers.
+const OTHER_COUNTS: usize = 4;
+
+/// Flags of a message.
+const RESPONSE: u16 = 0x8000;
+const OPCODE: u16 = 0x7800;
+const AUTHORITATIVE: u16 = 0x0400;
+const TRUNCATED: u16 = 0x0200;
+const RECURSION_DESIRED: u16 = 0x0100;
+const RCODE: u16 = 0x000f;
+
+/// Types of records, and their class.
+const A: u16 = 1;
+const CNAME: u16 = 5;
+const AAAA: u16 = 28;
+const INTERNET: u16 = 1;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +40,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn qtype(self) -> QTYPE {
-        QTYPE::TYPE(match self {
-            Self::A => TYPE::A,
-            Self::Aaaa => TYPE::AAAA,
-        })
+    const fn code(self) -> u16 {
+        match self {
+            Self::A => A,
+            Self::Aaaa => AAAA,
+        }
     }
 }
 
@@ -61,66 +74,69 @@ pub(super) struct Answer {
 
 /// A question; `None`: this cannot be a name.
 pub(super) fn question(id: u16, name: &str, kind: Kind) -> Option<Vec<u8>> {
-    let name = Name::new(name).ok().filter(|name| !name.get_labels().is_empty())?;
-    let mut packet = Packet::new_query(id);
-    packet.set_flags(PacketFlag::RECURSION_DESIRED);
-    packet.questions.push(Question::new(name, kind.qtype(), QCLASS::CLASS(CLASS::IN), false));
-    packet.build_bytes_vec().ok()
+    let header = [id, RECURSION_DESIRED, 1, 0, 0, 0];
+    let mut bytes: Vec<u8> = header.into_iter().flat_map(u16::to_be_bytes).collect();
+    bytes.extend(wire(name)?);
+    bytes.extend([kind.code(), INTERNET].into_iter().flat_map(u16::to_be_bytes));
+    Some(bytes)
+}
+
+/// A name as it is sent: each label behind its length, and a zero.
+fn wire(name: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for label in name.strip_suffix('.').unwrap_or(name).split('.') {
+        // A backslash begins an escape in the files of a server; there is none in the name of a host.
+        let length = u8::try_from(label.len()).ok().filter(|length| (1..=MAX_LABEL).contains(&usize::from(*length)))?;
+        if label.contains('\\') {
+            return None;
+        }
+        bytes.push(length);
+        bytes.extend(label.bytes());
+    }
+    bytes.push(0);
+    (bytes.len() <= MAX_NAME).then_some(bytes)
 }
 
 /// Reads the answer to a question; `None`: it is none, or not to this question.
 pub(super) fn answer(bytes: &[u8], id: u16, name: &str, kind: Kind) -> Option<Answer> {
+    let mut reader = Reader { message: bytes, at: 0 };
+    let (of, flags, questions, records) = (reader.word()?, reader.word()?, reader.word()?, reader.word()?);
     // Only the question and the answers matter, so what else is there need not be well-formed.
-    let mut message = bytes.to_vec();
-    message.get_mut(8..HEADER)?.fill(0);
-    let count = usize::from(u16::from_be_bytes([*message.get(6)?, *message.get(7)?]));
-    // The parser makes room for as many records as the header claims.
-    let fits = count <= (message.len() - HEADER) / MIN_RECORD;
-    let truncated = message.get(2).is_some_and(|flags| flags & 0b10 != 0);
-    if !fits && !truncated {
+    reader.bytes(OTHER_COUNTS)?;
+    let name = wire(name)?.to_ascii_lowercase();
+    let ours = of == id && flags & (RESPONSE | OPCODE) == RESPONSE && questions == 1;
+    if !ours || reader.name()? != name || reader.word()? != kind.code() || reader.word()? != INTERNET {
         return None;
     }
-    let whole = if fits { Packet::parse(&message).ok() } else { None };
-    let packet = match whole {
-        Some(packet) => packet,
+    let truncated = flags & TRUNCATED != 0;
+    let records = match (0..records).map(|_| reader.record()).collect::<Option<Vec<Record>>>() {
+        Some(records) => records,
         // Some servers cut in the middle of a record.
-        None if truncated => {
-            message.get_mut(6..8)?.fill(0);
-            Packet::parse(&message).ok()?
-        }
+        None if truncated => Vec::new(),
         None => return None,
     };
-    let name = Name::new(name).ok()?;
-    let [asked] = packet.questions.as_slice() else { return None };
-    let ours = packet.id() == id
-        && packet.has_flags(PacketFlag::RESPONSE)
-        && packet.opcode() == OPCODE::StandardQuery
-        && asked.qname == name
-        && asked.qtype == kind.qtype()
-        && asked.qclass == QCLASS::CLASS(CLASS::IN);
-    ours.then(|| Answer {
-        verdict: match packet.rcode() {
-            RCODE::NoError => Verdict::Exists,
-            RCODE::NameError => Verdict::NoSuchName,
+    Some(Answer {
+        verdict: match flags & RCODE {
+            0 => Verdict::Exists,
+            3 => Verdict::NoSuchName,
             _ => Verdict::Refused,
         },
-        authoritative: packet.has_flags(PacketFlag::AUTHORITATIVE_ANSWER),
+        authoritative: flags & AUTHORITATIVE != 0,
         truncated,
-        addresses: addresses(&packet, &name, kind),
+        addresses: addresses(&records, &name, kind),
     })
 }
 
 /// The addresses of a name, or of what it is an alias of. Records of other names say nothing about it.
-fn addresses(packet: &Packet<'_>, name: &Name<'_>, kind: Kind) -> Vec<IpAddr> {
+fn addresses(records: &[Record], name: &[u8], kind: Kind) -> Vec<IpAddr> {
     let mut name = name;
     for _ in 0..=MAX_ALIASES {
         let mut alias = None;
         let mut found = Vec::new();
-        for record in packet.answers.iter().filter(|record| record.class == CLASS::IN && record.name == *name) {
-            match (&record.rdata, kind) {
-                (RData::A(a), Kind::A) => found.push(Ipv4Addr::from_bits(a.address).into()),
-                (RData::AAAA(aaaa), Kind::Aaaa) => found.push(Ipv6Addr::from_bits(aaaa.address).into()),
-                (RData::CNAME(target), _) => alias = Some(&target.0),
+        for record in records.iter().filter(|record| record.name == *name) {
+            match &record.says {
+                Says::Address(address) if address.is_ipv4() == (kind == Kind::A) => found.push(*address),
+                Says::Alias(target) => alias = Some(target),
                 _ => {}
             }
         }
@@ -135,11 +151,96 @@ fn addresses(packet: &Packet<'_>, name: &Name<'_>, kind: Kind) -> Vec<IpAddr> {
     Vec::new()
 }
 
+/// What a record says of its name.
+enum Says {
+    Address(IpAddr),
+    Alias(Vec<u8>),
+    Other,
+}
+
+struct Record {
+    name: Vec<u8>,
+    says: Says,
+}
+
+/// Reads a message from its front; `None` where it ends too early or makes no sense.
+struct Reader<'a> {
+    message: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let bytes = self.message.get(self.at..self.at.checked_add(count)?)?;
+        self.at += count;
+        Some(bytes)
+    }
+
+    fn word(&mut self) -> Option<u16> {
+        self.bytes(2)?.try_into().ok().map(u16::from_be_bytes)
+    }
+
+    /// A name as [`wire`] gives it, in small letters.
+    fn name(&mut self) -> Option<Vec<u8>> {
+        let mut name = Vec::new();
+        // Where to go on once the name is whole, if part of it stands elsewhere.
+        let mut behind = None;
+        let mut begun = self.at;
+        loop {
+            let length = *self.bytes(1)?.first()?;
+            match usize::from(length) {
+                0 => break,
+                1..=MAX_LABEL => {
+                    name.push(length);
+                    name.extend(self.bytes(length.into())?.iter().map(u8::to_ascii_lowercase));
+                }
+                // The rest of it stood before: always further to the front, so this ends.
+                0xc0.. => {
+                    let place = usize::from(u16::from_be_bytes([length & 0x3f, *self.bytes(1)?.first()?]));
+                    behind.get_or_insert(self.at);
+                    if place >= begun {
+                        return None;
+                    }
+                    (self.at, begun) = (place, place);
+                }
+                _ => return None,
+            }
+            if name.len() >= MAX_NAME {
+                return None;
+            }
+        }
+        name.push(0);
+        self.at = behind.unwrap_or(self.at);
+        Some(name)
+    }
+
+    fn record(&mut self) -> Option<Record> {
+        let name = self.name()?;
+        let (kind, class) = (self.word()?, self.word()?);
+        // The time to live: nothing is kept.
+        self.bytes(4)?;
+        let length = usize::from(self.word()?);
+        let end = self.at.checked_add(length)?;
+        let says = match kind {
+            A if class == INTERNET => Says::Address(IpAddr::from(<[u8; 4]>::try_from(self.bytes(length)?).ok()?)),
+            AAAA if class == INTERNET => Says::Address(IpAddr::from(<[u8; 16]>::try_from(self.bytes(length)?).ok()?)),
+            CNAME if class == INTERNET => Says::Alias(self.name()?),
+            _ => {
+                self.bytes(length)?;
+                Says::Other
+            }
+        };
+        (self.at == end).then_some(Record { name, says })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use simple_dns::ResourceRecord;
-    use simple_dns::rdata::{A, CNAME};
+    use std::net::Ipv4Addr;
+
+    use simple_dns::rdata::{A, CNAME, RData};
+    use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 
     use super::*;
 

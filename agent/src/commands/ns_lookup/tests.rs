@@ -244,7 +244,7 @@ async fn questions_and_answers_pass_through_a_real_socket() {
         let mut addresses = Vec::new();
         for (id, kind) in [(0, Kind::A), (0xffff, Kind::Aaaa)] {
             let question = message::question(id, "tv.example", kind).unwrap();
-            let bytes = crate::host::linux::dns::exchange(to, question, Duration::from_secs(10)).await.unwrap();
+            let bytes = crate::host::linux::datagram::exchange(to, question, Duration::from_secs(10)).await.unwrap();
             let answer = message::answer(&bytes, id, "tv.example", kind).unwrap();
             assert!(answer.authoritative);
             addresses.extend(answer.addresses);
