@@ -132,12 +132,8 @@ fn run(command: What) -> Result<()> {
         }
         What::Key { file } => {
             let public = sign::make_key(&file)?;
-            say::result(&format!(
-                "{}  secret: who has it can sign
-{}  public: for who verifies",
-                file.display(),
-                public.display()
-            ));
+            say::result(&format!("{}  secret: who has it can sign", file.display()));
+            say::result(&format!("{}  public: for who verifies", public.display()));
         }
         What::Verify { folder, public_key } => say::result(&verify::verify(&folder, public_key.as_deref())?),
         What::Size { target, json, write } => size::size(&root, &Target::named(&root, &target)?, json, write)?,
