@@ -59,7 +59,7 @@ pub fn make(root: &Path) -> Result<Archive> {
 
 fn bring_crates(tree: &Path) -> Result<()> {
     let mut vendor = cargo(tree);
-    vendor.args(["vendor", "--quiet", "--locked", "--versioned-dirs", CRATES]);
+    vendor.args(["vendor", "--locked", "--versioned-dirs", CRATES]);
     let config = say::quietly("the crates", &mut vendor)?;
     std::fs::create_dir_all(tree.join(".cargo"))?;
     std::fs::write(tree.join(".cargo").join("config.toml"), config).context(".cargo/config.toml")
@@ -71,6 +71,8 @@ fn cut_foreign(tree: &Path, locked: &BTreeSet<Locked>) -> Result<()> {
     let linux = triples.lines().filter(|triple| triple.contains("-linux-")).flat_map(|triple| ["--filter-platform", triple]);
     let mut metadata = cargo(tree);
     metadata.args(["metadata", "--locked", "--offline", "--format-version", "1"]).args(linux);
+    // A home without crates: what the archive lacks is found missing here.
+    metadata.env("CARGO_HOME", tree.with_file_name("home"));
     let needed: Metadata = serde_json::from_str(&say::quietly("what Linux needs", &mut metadata)?).context("what Linux needs")?;
     let needed: BTreeSet<_> = needed.packages.iter().map(|package| (&package.name, &package.version)).collect();
     for Locked { name, version, sum } in locked.iter().filter(|locked| !needed.contains(&(&locked.name, &locked.version))) {

@@ -13,6 +13,7 @@ pub mod place;
 pub mod process;
 pub mod recipes;
 pub mod reduced;
+pub mod reproduce;
 pub mod rootfs;
 pub mod say;
 pub mod sbom;

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use line3_cross::place::{self, Prefix};
 use line3_cross::table::Table;
 use line3_cross::target::Target;
-use line3_cross::{archive, build, package, recipes, rootfs, say, selftest, setup, sign, size, verify};
+use line3_cross::{archive, build, package, recipes, reproduce, rootfs, say, selftest, setup, sign, size, verify};
 
 /// Builds, weighs, tests and packs the agent for the processors of boxes.
 #[derive(Parser)]
@@ -45,6 +45,11 @@ enum What {
         /// The secret key that signs; without one nothing is signed
         #[arg(long, env = "LINE3_SIGNING_KEY", value_name = "FILE")]
         key: Option<PathBuf>,
+    },
+    /// Build and pack the agent for a target here and in a clone in another folder, and compare all files byte by byte
+    Reproduce {
+        /// A target, or `all`
+        target: String,
     },
     /// Print the list of what is in the agent for a target, in CycloneDX's form
     Sbom {
@@ -128,6 +133,13 @@ fn run(command: What) -> Result<()> {
                 say::result(&folder.display().to_string());
             }
         }
+        What::Reproduce { target } => {
+            let prefix = Prefix::ready()?;
+            for target in Target::named(&root, &target)? {
+                let files = reproduce::reproduce(&root, &prefix, &target)?;
+                say::result(&format!("{}  {files} files are the same byte by byte", target.name));
+            }
+        }
         What::Sbom { target } => {
             let prefix = Prefix::ready()?;
             for target in Target::named(&root, &target)? {
@@ -136,12 +148,8 @@ fn run(command: What) -> Result<()> {
         }
         What::Key { file } => {
             let public = sign::make_key(&file)?;
-            say::result(&format!(
-                "{}  secret: who has it can sign
-{}  public: for who verifies",
-                file.display(),
-                public.display()
-            ));
+            say::result(&format!("{}  secret: who has it can sign", file.display()));
+            say::result(&format!("{}  public: for who verifies", public.display()));
         }
         What::Verify { folder, public_key } => say::result(&verify::verify(&folder, public_key.as_deref())?),
         What::Size { target, json, write } => size::size(&root, &Target::named(&root, &target)?, json, write)?,

@@ -12,10 +12,12 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// Where this program builds: not cargo's own folder, for with other flags cargo builds everything anew.
+/// Where this program builds: not cargo's own folder, for with other flags cargo builds everything anew. Another copy of the project
+/// than the one that this program is of builds within itself, whatever `CARGO_TARGET_DIR` says.
 #[must_use]
 pub fn built(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("cross")
+    let named = std::env::var_os("CARGO_TARGET_DIR").filter(|_| root == self::root());
+    named.map_or_else(|| root.join("target"), PathBuf::from).join("cross")
 }
 
 /// The tools that `cargo cross setup` brings: a folder of its own, which nothing outside it knows.

@@ -1,13 +1,15 @@
-//! `cargo cross recipes`: what the recipes for Yocto, Buildroot and OpenWrt have from elsewhere: the crates, and the version.
+//! `cargo cross recipes`: what the recipes for Yocto, Buildroot and OpenWrt have from elsewhere: the crates, the features, and
+//! the version.
 //!
 //! The sum of the sources' archive is in none of them here, for it is another with each commit. `cargo cross source` writes the archive
 //! and, beside it, the recipes with its sum.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
 use crate::place;
 use crate::reduced::{self, Locked};
@@ -19,6 +21,9 @@ fn folder(root: &Path) -> PathBuf {
 
 const YOCTO: &str = "yocto/meta-line3/recipes-support/line3-agent";
 const BUILDROOT: &str = "buildroot/package/line3-agent";
+/// How a generated file begins.
+const HEAD: &str = "# Written by `cargo cross recipes`.\n\n";
+
 const OPENWRT: &str = "openwrt/line3-agent";
 
 /// Writes what is generated; where `check`, fails instead if it is not what would be written.
@@ -28,19 +33,39 @@ const OPENWRT: &str = "openwrt/line3-agent";
 pub fn generate(root: &Path, check: bool) -> Result<()> {
     let folder = folder(root);
     let crates = crates(&reduced::copy(root, &place::built(root).join("recipes"))?)?;
-    let file = folder.join(YOCTO).join("line3-agent-crates.inc");
-    if check {
-        let there = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        ensure!(there == crates, "{} is not of this Cargo.lock; run `cargo cross recipes`", file.display());
-    } else {
-        std::fs::write(&file, crates).with_context(|| file.display().to_string())?;
+    let manifest = root.join("agent").join("Cargo.toml");
+    let features = features(&std::fs::read_to_string(&manifest).with_context(|| manifest.display().to_string())?)?;
+    for (name, text) in [("line3-agent-crates.inc", crates), ("line3-agent-features.inc", features)] {
+        let file = folder.join(YOCTO).join(name);
+        if check {
+            let there = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            ensure!(there == text, "{} is old; run `cargo cross recipes`", file.display());
+        } else {
+            std::fs::write(&file, text).with_context(|| file.display().to_string())?;
+        }
     }
     of_version(&folder, env!("CARGO_PKG_VERSION"))
 }
 
+/// Yocto's list of what the agent may carry: its cargo features, but for simulated boxes.
+fn features(manifest: &str) -> Result<String> {
+    let manifest: Manifest = toml::from_str(manifest).context("agent/Cargo.toml")?;
+    let mut text = HEAD.to_owned();
+    for name in manifest.features.keys().filter(|name| !["default", "sim"].contains(&name.as_str())) {
+        writeln!(text, "PACKAGECONFIG[{name}] = \"--features {name}\"")?;
+    }
+    Ok(text)
+}
+
+/// A crate's manifest.
+#[derive(Deserialize)]
+struct Manifest {
+    features: BTreeMap<String, Vec<String>>,
+}
+
 /// Yocto's list of crates.
 fn crates(locked: &BTreeSet<Locked>) -> Result<String> {
-    let mut text = "# Written by `cargo cross recipes`.\n\nSRC_URI += \" \\\n".to_owned();
+    let mut text = format!("{HEAD}SRC_URI += \" \\\n");
     for Locked { name, version, .. } in locked {
         writeln!(text, "    crate://crates.io/{name}/{version} \\")?;
     }
@@ -104,4 +129,38 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_has_a_line_and_a_sum() {
+        let locked = Locked { name: "a-b".into(), version: "1.2.3+4".into(), sum: "00ff".into() };
+        let text = crates(&BTreeSet::from([locked])).expect("it is written");
+        let lines = "SRC_URI += \" \\\n    crate://crates.io/a-b/1.2.3+4 \\\n\"\n\nSRC_URI[a-b-1.2.3+4.sha256sum] = \"00ff\"\n";
+        assert_eq!(text, format!("{HEAD}{lines}"));
+    }
+
+    #[test]
+    fn features_but_no_simulated_boxes() {
+        let text = features("[features]\ndefault = [\"b\"]\nsim = []\nb = [\"c\"]\nc = []").expect("they are written");
+        assert_eq!(text, format!("{HEAD}PACKAGECONFIG[b] = \"--features b\"\nPACKAGECONFIG[c] = \"--features c\"\n"));
+    }
+
+    #[test]
+    fn each_recipe_gets_the_sum() {
+        let (root, to) = (place::root(), tempfile::tempdir().expect("a folder"));
+        write_with_sum(&root, to.path(), env!("CARGO_PKG_VERSION"), "5017").expect("they are written");
+        for file in [format!("{YOCTO}/line3-agent-source.inc"), format!("{BUILDROOT}/line3-agent.hash"), format!("{OPENWRT}/Makefile")] {
+            assert!(std::fs::read_to_string(to.path().join(&file)).expect(&file).contains("5017"), "{file}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_told() {
+        let error = of_version(&folder(&place::root()), "99.0.0").expect_err("there is none").to_string();
+        assert!(error.contains("line3-agent_99.0.0.bb"), "{error}");
+    }
 }

@@ -207,3 +207,61 @@ fn list<'a>(document: &'a mut Value, name: &str) -> Result<&'a mut Vec<Value>> {
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str) -> Crate {
+        Crate { name: name.to_owned(), version: "1.0.0".to_owned(), licence: None, folder: PathBuf::new(), published: true }
+    }
+
+    fn source() -> Source {
+        Source { version: "1.0.0".to_owned(), commit: None, epoch: 0 }
+    }
+
+    fn document() -> Value {
+        let component = |name: &str| json!({ "bom-ref": name, "name": name, "version": "1.0.0" });
+        json!({
+            "bomFormat": "CycloneDX", "specVersion": FORM,
+            "metadata": { "component": component("line3-agent"), "tools": [] },
+            "components": [component("linked"), component("macro")],
+            "dependencies": [{ "ref": "line3-agent", "dependsOn": ["linked", "macro"] }, { "ref": "linked", "dependsOn": ["macro"] }, { "ref": "macro" }],
+        })
+    }
+
+    #[test]
+    fn no_folder_of_this_machine_is_left() {
+        let here = "path+file:///home/me/line3/";
+        assert_eq!(portable("path+file:///home/me/line3/agent#line3-agent@1.0.0", here), "agent#line3-agent@1.0.0");
+        assert_eq!(
+            portable("pkg:cargo/line3-agent@1.0.0?download_url=file://.#src/main.rs", here),
+            "pkg:cargo/line3-agent@1.0.0#src/main.rs"
+        );
+        assert_eq!(portable("pkg:cargo/line3-proto@1.0.0?download_url=file://../proto", here), "pkg:cargo/line3-proto@1.0.0");
+    }
+
+    #[test]
+    fn what_is_not_linked_goes_and_what_cargo_does_not_know_comes() {
+        let mut document = document();
+        keep_linked(&mut document, &[of("linked"), of("line3-agent")]).expect("it has all lists");
+        let musl = Part { name: "musl", version: "1.2.5".to_owned(), licence: "MIT", about: "", text: None };
+        add(&mut document, &others(&[], &[], &[musl]), &BTreeMap::new()).expect("it has all lists");
+        let names: Vec<_> = list(&mut document, "components").expect("a list").iter().map(|one| text(one, "name").to_owned()).collect();
+        assert_eq!(names, ["linked", "musl"]);
+        let wanted = json!([
+            { "ref": "line3-agent", "dependsOn": ["linked", "built-in/musl@1.2.5"] },
+            { "ref": "linked", "dependsOn": [] },
+            { "ref": "built-in/musl@1.2.5" },
+        ]);
+        assert_eq!(document["dependencies"], wanted);
+    }
+
+    #[test]
+    fn a_linked_crate_that_is_not_listed_is_named() {
+        let text = document().to_string();
+        check(&text, &source(), &[of("linked"), of("line3-agent")]).expect("both are in it");
+        let error = check(&text, &source(), &[of("forgotten")]).expect_err("it is not in it").to_string();
+        assert_eq!(error, "forgotten 1.0.0 is linked, and not in the list of parts");
+    }
+}

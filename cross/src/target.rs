@@ -55,7 +55,7 @@ pub enum Flavour {
 pub enum Init {
     /// systemd.
     Systemd,
-    /// System V init scripts, with a line in `/etc/inittab` that brings the agent back.
+    /// System V init scripts; the agent's own stays and brings the agent back.
     Sysvinit,
     /// OpenWrt's procd.
     Procd,

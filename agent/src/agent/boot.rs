@@ -8,8 +8,6 @@ use line3_proto::path::{Path, Target};
 use line3_proto::row::{Args, Row};
 use line3_proto::{Fault, Mono, Now, row};
 
-use serde_json::{Map, Value as Json};
-
 use super::journal::{self, Entry, Stage};
 use super::model::EventDef;
 use super::notify::{Happening, Recipient};
@@ -114,7 +112,7 @@ impl Agent {
         let names = enabled.filter_map(|(_, args)| Path::parse(args.get("ParameterName")?).ok());
         let names: Vec<Path> = names.filter(|path| matches!(path.target, Target::Parameter(_) | Target::Object)).collect();
         let rights = self.rights_of(controller);
-        let (mut map, mut bytes, mut left_out) = (Map::new(), 0, 0);
+        let (mut map, mut bytes, mut left_out) = (Args::new(), 0, 0);
         self.look_as(now, &rights, |look| {
             // One name after the other: not all that they name is in memory at once.
             for object in names.iter().filter_map(|path| get::values(look, path, 0).ok()).flatten() {
@@ -127,14 +125,14 @@ impl Agent {
                         continue;
                     }
                     bytes += size;
-                    map.insert(path, Json::String(value));
+                    map.insert(path, value);
                 }
             }
         });
         if left_out > 0 {
             self.log(format!("{table} names more than Boot! takes, {MAX_MAP} bytes; {left_out} values are left out"));
         }
-        Json::Object(map).to_string()
+        serde_json::to_string(&map).unwrap_or_default()
     }
 
     /// The box, or the agent, restarts once the answer is out.

@@ -1,12 +1,11 @@
 //! What has been taken for sending and is not yet surely sent. It outlives every connection and every session of the broker.
 #![allow(clippy::disallowed_methods, reason = "the real link lives in real time")]
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::link::{Publication, Token};
+use crate::sorted::Map;
 
 /// The place of a publication in the outbox. Never used twice.
 pub(super) type Seq = u64;
@@ -30,7 +29,7 @@ pub(super) struct Entry {
 /// Entries in the order in which they came. Those before the cursor have been handed to the present connection.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    entries: BTreeMap<Seq, Entry>,
+    entries: Map<Seq, Entry>,
     next: Seq,
     next_greeting: Seq,
     cursor: Seq,
@@ -44,7 +43,7 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Holds at most so many publications and so many bytes of packets; what is more is not taken.
     pub(super) const fn new(max_entries: usize, max_bytes: usize) -> Self {
-        Self { entries: BTreeMap::new(), next: ORDINARY, next_greeting: 0, cursor: 0, bytes: 0, max_entries, max_bytes, earliest: None }
+        Self { entries: Map::new(), next: ORDINARY, next_greeting: 0, cursor: 0, bytes: 0, max_entries, max_bytes, earliest: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -83,7 +82,7 @@ impl Outbox {
 
     /// The next one that this connection has not been given.
     pub(super) fn waiting(&self) -> Option<(Seq, &Entry)> {
-        self.entries.range(self.cursor..).next().map(|(seq, entry)| (*seq, entry))
+        self.entries.from(&self.cursor).next().map(|(seq, entry)| (*seq, entry))
     }
 
     /// This one has been given to the connection. They go in order, so all before it have been, too.
@@ -94,9 +93,10 @@ impl Outbox {
     /// The connection is gone: everything that is left is to be sent (again), in the old order, greetings excepted.
     pub(super) fn rewind(&mut self) {
         self.cursor = 0;
-        while let Some((&seq, _)) = self.entries.range(..ORDINARY).next() {
+        let greetings: Vec<Seq> = self.entries.keys().copied().take_while(|seq| *seq < ORDINARY).collect();
+        greetings.into_iter().for_each(|seq| {
             self.remove(seq);
-        }
+        });
         self.note_earliest();
     }
 
@@ -118,7 +118,7 @@ impl Outbox {
             return Vec::new();
         }
         let is_over = |entry: &Entry| entry.deadline.is_some_and(|deadline| deadline <= now);
-        let over: Vec<Seq> = self.entries.range(self.cursor..).filter(|(_, entry)| is_over(entry)).map(|(seq, _)| *seq).collect();
+        let over: Vec<Seq> = self.entries.from(&self.cursor).filter(|(_, entry)| is_over(entry)).map(|(seq, _)| *seq).collect();
         let tokens = over.into_iter().filter_map(|seq| self.remove(seq)).collect();
         self.note_earliest();
         tokens
@@ -126,7 +126,7 @@ impl Outbox {
 
     /// Looks for the next deadline among those that wait.
     fn note_earliest(&mut self) {
-        self.earliest = self.entries.range(self.cursor..).filter_map(|(_, entry)| entry.deadline).min();
+        self.earliest = self.entries.from(&self.cursor).filter_map(|(_, entry)| entry.deadline).min();
     }
 }
 

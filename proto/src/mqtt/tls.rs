@@ -257,6 +257,7 @@ mod tests {
         let certificate = CertificateParams::new(vec![]).unwrap().signed_by(&key, &authority).unwrap();
         let (ca, cert, key) = (authority.pem(), certificate.pem(), key.serialize_pem());
         let other_key = KeyPair::generate().unwrap().serialize_pem();
+        let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
         let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         let broken = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
         let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -277,6 +278,10 @@ mod tests {
             (said(&ca, &cert, "hello"), "the key file is not PEM"),
             (said(&ca, &cert, encrypted), "the key file is encrypted"),
             (said(&ca, &cert, &other_key), "the key file does not belong to the certificate"),
+            (
+                said(&ca, &cert, &ed25519),
+                "the key file cannot be used: unexpected error: it is neither an ECDSA (P-256, P-384) nor an RSA key",
+            ),
         ] {
             assert!(text.starts_with(part), "{text:?} is not {part:?}");
         }

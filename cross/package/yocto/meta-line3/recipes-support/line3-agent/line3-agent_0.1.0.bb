@@ -1,26 +1,26 @@
 SUMMARY = "Remote diagnostics and repair of a set-top box"
 DESCRIPTION = "A small daemon that reports the health of the box, and runs diagnostics \
 and repairs on command, by USP (TR-369) over MQTT 5."
-HOMEPAGE = "https://line3.invalid"
 SECTION = "net"
-LICENSE = "MIT OR Apache-2.0"
+LICENSE = "MIT | Apache-2.0"
 LIC_FILES_CHKSUM = "\
     file://LICENSE-MIT;md5=b377b220f43d747efdec40d69fcaa69d \
     file://LICENSE-APACHE;md5=22a53954e4e0ec258dfce4391e905dac \
 "
 
-# The folder or the server that has the archive of `cargo cross source`.
-LINE3_SOURCE ?= "file://${TOPDIR}/downloads"
+# The server that has the archive of `cargo cross source`; or put it into DL_DIR.
+LINE3_SOURCE ?= "https://line3.invalid"
 SRC_URI = "${LINE3_SOURCE}/${BP}-source.tar.gz"
 
 require ${BPN}-crates.inc
-# The archive's sum.
+require ${BPN}-features.inc
+# The archive's sum, which `cargo cross source` writes.
 include ${BPN}-source.inc
 
 inherit cargo systemd update-rc.d useradd
 
 CARGO_SRC_DIR = "agent"
-CARGO_BUILD_FLAGS += "--bin line3-agent"
+CARGO_BUILD_FLAGS += "--bin line3-agent --no-default-features"
 
 # What the profile "box" says, for this class builds "release". Yocto strips by itself.
 export CARGO_PROFILE_RELEASE_OPT_LEVEL = "z"
@@ -28,11 +28,8 @@ export CARGO_PROFILE_RELEASE_LTO = "fat"
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = "1"
 export CARGO_PROFILE_RELEASE_PANIC = "abort"
 
-# What a box carries; see agent/Cargo.toml.
-CARGO_BUILD_FLAGS += "--no-default-features"
+# What a box carries: fleet is everything, tiny the least, or features by name.
 PACKAGECONFIG ??= "fleet"
-PACKAGECONFIG[fleet] = "--features fleet"
-PACKAGECONFIG[tiny] = "--features tiny"
 
 SYSTEMD_SERVICE:${PN} = "line3-agent.service"
 INITSCRIPT_NAME = "line3-agent"
