@@ -27,6 +27,8 @@ export CARGO_PROFILE_RELEASE_OPT_LEVEL = "z"
 export CARGO_PROFILE_RELEASE_LTO = "fat"
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = "1"
 export CARGO_PROFILE_RELEASE_PANIC = "abort"
+# A panic ends the process, so nothing unwinds.
+RUSTFLAGS:append = " -Cforce-unwind-tables=no"
 
 # What a box carries: fleet is everything, tiny the least, or features by name.
 PACKAGECONFIG ??= "fleet"
