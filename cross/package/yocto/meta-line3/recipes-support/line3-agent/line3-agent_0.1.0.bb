@@ -1,6 +1,7 @@
 SUMMARY = "Remote diagnostics and repair of a set-top box"
 DESCRIPTION = "A small daemon that reports the health of the box, and runs diagnostics \
 and repairs on command, by USP (TR-369) over MQTT 5."
+HOMEPAGE = "https://line3.invalid"
 SECTION = "net"
 LICENSE = "MIT | Apache-2.0"
 LIC_FILES_CHKSUM = "\
@@ -35,7 +36,7 @@ PACKAGECONFIG ??= "fleet"
 
 SYSTEMD_SERVICE:${PN} = "line3-agent.service"
 INITSCRIPT_NAME = "line3-agent"
-INITSCRIPT_PARAMS = "defaults 95 5"
+INITSCRIPT_PARAMS = "defaults 95 05"
 
 USERADD_PACKAGES = "${PN}"
 USERADD_PARAM:${PN} = "--system --user-group --no-create-home --home-dir ${localstatedir}/lib/line3-agent --shell /bin/false line3-agent"
