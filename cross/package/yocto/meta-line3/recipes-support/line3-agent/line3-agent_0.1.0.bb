@@ -1,6 +1,7 @@
 SUMMARY = "Remote diagnostics and repair of a set-top box"
 DESCRIPTION = "A small daemon that reports the health of the box, and runs diagnostics \
 and repairs on command, by USP (TR-369) over MQTT 5."
+HOMEPAGE = "https://line3.invalid"
 SECTION = "net"
 LICENSE = "MIT | Apache-2.0"
 LIC_FILES_CHKSUM = "\
@@ -27,13 +28,15 @@ export CARGO_PROFILE_RELEASE_OPT_LEVEL = "z"
 export CARGO_PROFILE_RELEASE_LTO = "fat"
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = "1"
 export CARGO_PROFILE_RELEASE_PANIC = "abort"
+# A panic ends the process, so nothing unwinds.
+RUSTFLAGS:append = " -Cforce-unwind-tables=no"
 
 # What a box carries: fleet is everything, tiny the least, or features by name.
 PACKAGECONFIG ??= "fleet"
 
 SYSTEMD_SERVICE:${PN} = "line3-agent.service"
 INITSCRIPT_NAME = "line3-agent"
-INITSCRIPT_PARAMS = "defaults 95 5"
+INITSCRIPT_PARAMS = "defaults 95 05"
 
 USERADD_PACKAGES = "${PN}"
 USERADD_PARAM:${PN} = "--system --user-group --no-create-home --home-dir ${localstatedir}/lib/line3-agent --shell /bin/false line3-agent"
