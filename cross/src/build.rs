@@ -44,6 +44,9 @@ impl Built {
 pub fn build(root: &Path, prefix: &Prefix, target: &Target) -> Result<Built> {
     say::doing(&format!("building the agent for {}", target.name));
     let folder = place::built(root).join(&target.name);
+    if let Tools::Zig { unwinder: Some(name), .. } = &target.tools {
+        unwinder(root, prefix, target, name)?;
+    }
     let mut cargo = cargo(root, prefix, target)?;
     cargo.arg("--target-dir").arg(&folder);
     say::aloud(&target.name, &mut cargo)?;
@@ -61,6 +64,21 @@ pub fn build(root: &Path, prefix: &Prefix, target: &Target) -> Result<Built> {
         bail!("{}: {} bytes are {over} over the budget of {budget}; {by_what}", target.name, built.bytes);
     }
     Ok(built)
+}
+
+/// The object made of `cross/unwinder.c`, from the project's folder on: an absolute path would be part of what cargo names things by,
+/// and two folders would give two programs.
+fn unwinder_object(target: &Target) -> String {
+    format!("target/unwinder-{}.o", target.name)
+}
+
+fn unwinder(root: &Path, prefix: &Prefix, target: &Target, name: &str) -> Result<()> {
+    let object = root.join(unwinder_object(target));
+    std::fs::create_dir_all(root.join("target")).context("the folder target")?;
+    let mut zig = prefix.command("zig")?;
+    zig.args(["cc", "-target", name, "-Oz", "-fno-pic", "-fno-asynchronous-unwind-tables", "-c", "-o"]).arg(&object);
+    say::quietly("cross/unwinder.c", zig.arg(root.join("cross").join("unwinder.c")))?;
+    Ok(())
 }
 
 fn cargo(root: &Path, prefix: &Prefix, target: &Target) -> Result<Command> {
@@ -87,7 +105,7 @@ fn cargo(root: &Path, prefix: &Prefix, target: &Target) -> Result<Command> {
     cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(root, prefix, target).join("\u{1f}"));
     let triple = target.triple.replace('-', "_");
     match &target.tools {
-        Tools::Zig { cflags } => {
+        Tools::Zig { cflags, .. } => {
             cargo.env("CARGO_ZIGBUILD_ZIG_PATH", prefix.bin().join("zig")).env(format!("CFLAGS_{triple}"), format!("-fno-pic {cflags}"));
         }
         Tools::Gcc { prefix: programs, cflags } => {
@@ -104,15 +122,20 @@ fn rustflags(root: &Path, prefix: &Prefix, target: &Target) -> Vec<String> {
     let mut flags = vec!["--cfg", "sha2_backend=\"soft\"", "--cfg", "sha2_backend_soft=\"compact\""];
     // A panic ends the process, so nothing unwinds.
     flags.extend(["-Zunstable-options", "-Cforce-unwind-tables=no"]);
-    if target.flavour == Flavour::Tiny {
+    match target.flavour {
+        // A derived Debug text is the name of its variant: 30 KB. Of texts and of variants without fields, all that we print so, nothing is lost.
+        Flavour::Fleet => flags.push("-Zfmt-debug=shallow"),
         // A panic leaves no message, so nothing that would only stand in one.
-        flags.extend(["-Cpanic=immediate-abort", "-Zlocation-detail=none", "-Zfmt-debug=none"]);
+        Flavour::Tiny => flags.extend(["-Cpanic=immediate-abort", "-Zlocation-detail=none", "-Zfmt-debug=none"]),
     }
     if target.is_static() {
         // zig's static program stands at a fixed address whatever it is made of, so nothing is lost by code that knows where it stands.
         flags.extend(["-Ctarget-feature=+crt-static", "-Clink-self-contained=no", "-Crelocation-model=static"]);
     }
     let mut flags: Vec<String> = flags.into_iter().map(str::to_owned).collect();
+    if let Tools::Zig { unwinder: Some(_), .. } = &target.tools {
+        flags.push(format!("-Clink-arg={}", unwinder_object(target)));
+    }
     flags.extend(target.rustflags.iter().cloned());
     flags.extend(remap(root, prefix).into_iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())));
     flags

@@ -72,6 +72,8 @@ pub enum Tools {
         /// For the C compiler, and for zig's own libraries.
         #[serde(default)]
         cflags: String,
+        /// What zig calls the target, where `cross/unwinder.c` takes the place of libunwind. None: libunwind stays.
+        unwinder: Option<String>,
     },
     /// The gcc of a vendor's SDK, with the SDK's C library: dynamic.
     Gcc {

@@ -1,13 +1,15 @@
-//! The cryptography of the link: that of ring without Ed25519, which no public authority signs with and which takes as many bytes
-//! on a box as all of the rest that a certificate is checked with.
+//! The cryptography of the link: of what ring has, what every broker must speak (RFC 8446, 9.1: AES-GCM, P-256, ECDSA and RSA) and
+//! its larger siblings. Curve25519 and ChaCha20-Poly1305 would take 80 KB of a box's flash. Nothing here may name ring's own
+//! `default_provider()`, or all of it is linked.
 
 use std::sync::Arc;
 
-use rustls::crypto::ring::{self, sign};
-use rustls::crypto::{CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms};
+use rustls::crypto::ring::cipher_suite as suites;
+use rustls::crypto::ring::{kx_group, sign};
+use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
-use rustls::{Error, SignatureScheme as Scheme};
+use rustls::{Error, SignatureScheme as Scheme, SupportedCipherSuite};
 use webpki::ring as algorithms;
 
 /// How the broker's certificates may be signed, and what it may prove with.
@@ -40,9 +42,39 @@ pub(super) const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorith
     ],
 };
 
+/// How the link is encrypted.
+const SUITES: &[SupportedCipherSuite] = &[
+    suites::TLS13_AES_128_GCM_SHA256,
+    suites::TLS13_AES_256_GCM_SHA384,
+    #[cfg(feature = "tls12")]
+    suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    #[cfg(feature = "tls12")]
+    suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    #[cfg(feature = "tls12")]
+    suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    #[cfg(feature = "tls12")]
+    suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+];
+
 /// What the link offers and takes.
 pub(super) fn provider() -> CryptoProvider {
-    CryptoProvider { signature_verification_algorithms: SIGNATURES, key_provider: &Keys, ..ring::default_provider() }
+    CryptoProvider {
+        cipher_suites: SUITES.to_vec(),
+        kx_groups: vec![kx_group::SECP256R1, kx_group::SECP384R1],
+        signature_verification_algorithms: SIGNATURES,
+        secure_random: &Random,
+        key_provider: &Keys,
+    }
+}
+
+/// The kernel's random numbers.
+#[derive(Debug)]
+struct Random;
+
+impl SecureRandom for Random {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), GetRandomFailed> {
+        getrandom::fill(buffer).map_err(|_| GetRandomFailed)
+    }
 }
 
 /// Reads our private key: ECDSA (P-256, P-384) or RSA.
