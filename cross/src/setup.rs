@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -32,11 +32,14 @@ const UNPACKED: [&str; 13] = [
 ];
 
 /// What must be installed, as a command that it brings and Debian's package: a linker for build scripts, a Python that makes folders
-/// of its own, and the gcc that stands for a vendor's SDK.
-const INSTALLED: [(&str, &[&str]); 3] = [
+/// of its own, the gcc that stands for a vendor's SDK, and what the root file systems of `cargo cross rootfs` are made with.
+const INSTALLED: [(&str, &[&str]); 6] = [
     ("cc", &["gcc", "libc6-dev"]),
     ("python3", &["python3", "python3-venv"]),
     ("arm-linux-gnueabihf-gcc", &["gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"]),
+    ("debootstrap", &["debootstrap"]),
+    ("ip", &["iproute2"]),
+    ("kill", &["procps"]),
 ];
 
 /// The one that writes the list of what is in the agent.
@@ -103,7 +106,9 @@ fn wanted(python_tools: &Path) -> Result<Vec<String>> {
 
 fn missing() -> Vec<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    // What root runs is not in everybody's PATH.
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect();
+    let there = |name: &str| folders.iter().any(|folder| folder.join(name).is_file());
     INSTALLED.iter().filter(|(name, _)| !there(name)).flat_map(|(_, packages)| packages.iter().copied()).collect()
 }
 
