@@ -120,7 +120,7 @@ impl Default for Report {
 pub enum ConfigError {
     /// The file is no such TOML.
     #[error("{0}")]
-    Toml(#[from] toml::de::Error),
+    Toml(String),
     /// A value makes no sense.
     #[error("{0}")]
     Value(String),
@@ -380,5 +380,97 @@ mod tests {
         assert!(refused("[report]\nparameters = [\"Device..\"]").contains("7008"));
         assert!(refused("endpoint-id = \"box 1\"").contains("no endpoint id"));
         assert!(refused("reboot = \"never\"").contains("restart-agent"));
+    }
+
+    #[test]
+    fn every_way_to_write_a_value_is_read() {
+        let head = "\u{feff}user = '''\r\na\\b'''\r\nroot = \"\\u00e9\\t\" # here\r\nstate-dir = \"\"\"\nx\\\n  y\"\"\"\n";
+        let rest = r#"
+            'report' . interval = +1_0
+            report.retained = 0b1_1
+            report.parameters = [ # none
+                'Device.A.',
+
+                "Device.B" , # last
+            ]
+            [ 'device' ]
+            "oui" = '\'
+            [broker]
+            port = 0o17
+            keep-alive = 0xF
+        "#;
+        let config = read::read(&[head, rest].concat()).expect("fine");
+        assert_eq!((config.user.as_str(), config.device.oui.as_str()), ("a\\b", "\\"));
+        assert_eq!([config.root, config.state_dir], ["\u{e9}\t", "xy"].map(PathBuf::from));
+        assert_eq!((config.report.interval, config.report.retained, config.broker.port, config.broker.keep_alive), (10, 3, 15, 15));
+        assert_eq!(config.report.parameters, ["Device.A.", "Device.B"]);
+    }
+
+    #[test]
+    fn mistakes_in_the_toml_are_pointed_at() {
+        for (text, wrong) in [
+            ("[broker]\nhost", "line 2, column 5: key with no value, expected `=`"),
+            ("user = 'é' 'a'", "line 1, column 12: unexpected key or value, expected `\\n` or `#`"),
+            ("user = \"a", "line 1, column 10: invalid basic string, expected `\"`"),
+            ("\nuser = a", "line 2, column 8: string values must be quoted, expected literal string"),
+            ("broker.port = 1__0", "line 1, column 16: `_` may only go between digits"),
+            ("'''user''' = 'a'", "line 1, column 1: keys cannot be multi-line literal strings, expected basic string or literal string"),
+            ("# \u{1}", "line 1, column 3: invalid comment character, expected printable characters"),
+            (&format!("user = {}", "[".repeat(100_000)), "line 1, column 16: cannot recurse further; max recursion depth met"),
+        ] {
+            assert_eq!(refused(text), wrong);
+        }
+    }
+
+    #[test]
+    fn values_that_no_field_takes_are_named() {
+        let kinds = [("1.5", "a float"), ("inf", "a float"), ("true", "a boolean"), ("1979-05-27", "a date-time"), ("[]", "an array")];
+        for (value, kind) in kinds {
+            assert_eq!(refused(&format!("\nuser = {value}")), format!("line 2: user takes a text, not {kind}"));
+        }
+        for (item, kind) in [("[]", "an array"), ("{ a = 1 }", "a table"), ("false", "a boolean")] {
+            let wrong = format!("line 1: report.parameters takes a list of texts, not one with {kind}");
+            assert_eq!(refused(&format!("report.parameters = [\"Device.\", {item}]")), wrong);
+        }
+        assert_eq!(refused("[[report.parameters]]\na = 1"), "line 1: report.parameters takes a list of texts, not one with a table");
+        assert_eq!(refused("[[broker]]\nport = 1"), "line 1: unknown field `broker`; it is a section: [broker]");
+        assert!(refused("broker = { a = { port = 1 } }").starts_with("line 1: unknown field `broker.a`; there are broker.host, "));
+        assert!(refused("[a.b]").starts_with("line 1: unknown field `a`; there are endpoint-id, "));
+        assert!(refused("[broker]\nbroker.port = 1").starts_with("line 2: unknown field `broker.broker`; "));
+    }
+
+    #[test]
+    fn nothing_is_given_twice() {
+        for (text, line, key) in [
+            ("user = 'a'\n'user' = 'a'", 2, "user"),
+            ("[report]\ninterval = 1\ninterval = 1", 3, "report.interval"),
+            ("report = { interval = 1, interval = 1 }", 1, "report.interval"),
+            ("report.interval = 1\nreport.interval = 1", 2, "report.interval"),
+            ("[report]\n[broker]\n[report]", 3, "report"),
+            ("report = {}\n[report]", 2, "report"),
+            ("report.retained = 1\n[report]", 2, "report"),
+            ("report.retained = 1\nreport = {}", 2, "report"),
+            ("report = {}\nreport.interval = 1", 2, "report.interval"),
+        ] {
+            assert_eq!(refused(text), format!("line {line}: duplicate key `{key}`"), "{text}");
+        }
+        Config::parse("report.interval = 1\nbroker = { port = 1 }\nreport.retained = 1\n[device]\n").expect("each but once");
+    }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused_and_never_a_panic() {
+        let shipped = include_str!("../../cross/package/line3-agent.toml").replace("\n#", "\n").replace("\n ", "\n# ");
+        let inline = "report = { interval = 0x1, parameters = ['Device.'] }\r\n[device]\noui = \"\"\"a\\\n\\u0041\"\"\"\nmodel = '\u{e9}'";
+        let bytes = b"\n\"'.=[]{\\\xff";
+        for (text, tried) in [(shipped.as_str(), 1), (inline, bytes.len())] {
+            Config::parse(text).expect("fine as it is");
+            for index in 0..text.len() {
+                let (before, after) = text.as_bytes().split_at(index);
+                let _ = Config::parse(&String::from_utf8_lossy(before));
+                for byte in bytes.iter().cycle().skip(index).take(tried) {
+                    let _ = Config::parse(&String::from_utf8_lossy(&[before, &[*byte], &after[1..]].concat()));
+                }
+            }
+        }
     }
 }
