@@ -119,7 +119,7 @@ impl Edit<'_> {
                 is_key
                     && condition.op == Op::Equal
                     && field.is_some_and(|field| {
-                        condition.holds(args.get(key).map_or("", String::as_str), field.ty, field.list).unwrap_or(false)
+                        condition.holds(args.get(key).map_or("", String::as_str), field.shape.ty, field.shape.list).unwrap_or(false)
                     })
             }),
             _ => false,
@@ -189,7 +189,7 @@ impl SettingDef {
             if let Some((_, value)) = live.iter().find(|(name, _)| *name == field.name) {
                 return value.clone();
             }
-            Ok(kept.get(field.name).cloned().or_else(|| field.default.map(str::to_owned)).unwrap_or_default())
+            Ok(kept.get(field.name).cloned().or_else(|| field.default.map(|text| (*text).to_owned())).unwrap_or_default())
         };
         self.fields.iter().map(|field| (field.name, value(field))).collect()
     }
