@@ -228,9 +228,11 @@ pub struct Settings {
 
 impl Settings {
     /// The instances of a table, by the concrete path of the table (`Device.LocalAgent.Subscription.`).
-    pub fn rows<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a Args)> {
-        let below = self.instances.from(table).take_while(move |(path, _)| path.starts_with(table));
-        below.filter(move |(path, _)| is_row_of(path, table)).map(|(path, args)| (path.as_str(), args))
+    pub fn rows<'a>(&'a self, table: &str) -> std::vec::IntoIter<(&'a str, &'a Args)> {
+        // A list: a chain of iterators would be compiled anew for each of the many that ask.
+        let below = self.instances.from(table).take_while(|(path, _)| path.starts_with(table));
+        let rows = below.filter(|(path, _)| is_row_of(path, table)).map(|(path, args)| (path.as_str(), args));
+        rows.collect::<Vec<_>>().into_iter()
     }
 
     /// A kept value; empty if there is none.

@@ -119,7 +119,7 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         let (Ok(first) | Err(first)) = self.place(key);
-        self.0.iter().skip(first).map(|(key, value)| (key, value))
+        self.0.get(first..).unwrap_or_default().iter().map(|(key, value)| (key, value))
     }
 
     /// Puts a value in; gives the one that had this key.
