@@ -119,7 +119,7 @@ impl Edit<'_> {
                 is_key
                     && condition.op == Op::Equal
                     && field.is_some_and(|field| {
-                        condition.holds(args.get(key).map_or("", String::as_str), field.ty, field.list).unwrap_or(false)
+                        condition.holds(args.get(key).map_or("", String::as_str), field.shape.ty, field.shape.list).unwrap_or(false)
                     })
             }),
             _ => false,
@@ -189,7 +189,7 @@ impl SettingDef {
             if let Some((_, value)) = live.iter().find(|(name, _)| *name == field.name) {
                 return value.clone();
             }
-            Ok(kept.get(field.name).cloned().or_else(|| field.default.map(str::to_owned)).unwrap_or_default())
+            Ok(kept.get(field.name).cloned().or_else(|| field.default.map(|text| (*text).to_owned())).unwrap_or_default())
         };
         self.fields.iter().map(|field| (field.name, value(field))).collect()
     }
@@ -228,9 +228,11 @@ pub struct Settings {
 
 impl Settings {
     /// The instances of a table, by the concrete path of the table (`Device.LocalAgent.Subscription.`).
-    pub fn rows<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a Args)> {
-        let below = self.instances.from(table).take_while(move |(path, _)| path.starts_with(table));
-        below.filter(move |(path, _)| is_row_of(path, table)).map(|(path, args)| (path.as_str(), args))
+    pub fn rows<'a>(&'a self, table: &str) -> std::vec::IntoIter<(&'a str, &'a Args)> {
+        // A list: a chain of iterators would be compiled anew for each of the many that ask.
+        let below = self.instances.from(table).take_while(|(path, _)| path.starts_with(table));
+        let rows = below.filter(|(path, _)| is_row_of(path, table)).map(|(path, args)| (path.as_str(), args));
+        rows.collect::<Vec<_>>().into_iter()
     }
 
     /// A kept value; empty if there is none.

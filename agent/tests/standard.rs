@@ -44,12 +44,12 @@ fn standard() -> BTreeMap<String, BTreeMap<String, Parameter>> {
 
 /// What is wrong with a field, if anything.
 fn wrong(field: &Field, parameter: &Parameter) -> Option<String> {
-    let ty = format!("{}{}", field.ty, if field.list { "[]" } else { "" });
-    let strange = field.values.iter().find(|value| !parameter.values.iter().any(|standard| standard == *value));
+    let ty = format!("{}{}", field.shape.ty, if field.shape.list { "[]" } else { "" });
+    let strange = field.shape.values.iter().find(|value| !parameter.values.iter().any(|standard| standard == *value));
     if ty != parameter.ty {
         Some(format!("is {ty}, not {}", parameter.ty))
-    } else if !parameter.unit.is_empty() && field.unit != parameter.unit {
-        Some(format!("is in {:?}, not {:?}", field.unit, parameter.unit))
+    } else if !parameter.unit.is_empty() && field.unit.text() != parameter.unit {
+        Some(format!("is in {:?}, not {:?}", field.unit.text(), parameter.unit))
     } else if let Some(strange) = strange.filter(|value| !value.starts_with("X_LINE3_")) {
         Some(format!("has the value {strange}"))
     } else if field.access != Access::ReadOnly && !parameter.writable {

@@ -132,10 +132,10 @@ impl FieldEntry {
     pub fn list(fields: &[Field]) -> Vec<Self> {
         let mut entries = Vec::new();
         for field in fields {
-            if field.rows.is_empty() {
+            if field.shape.rows.is_empty() {
                 entries.push(Self::of(field));
             }
-            for mut inner in Self::list(field.rows) {
+            for mut inner in Self::list(field.shape.rows) {
                 inner.name = format!("{}.{{i}}.{}", field.name, inner.name);
                 entries.push(inner);
             }
@@ -147,17 +147,17 @@ impl FieldEntry {
         Self {
             name: field.name.to_owned(),
             doc: field.doc.trim().to_owned(),
-            ty: field.ty,
-            list: field.list,
-            unit: field.unit.to_owned(),
-            min: field.min,
-            max: field.max,
-            values: field.values.iter().map(|value| (*value).to_owned()).collect(),
+            ty: field.shape.ty,
+            list: field.shape.list,
+            unit: field.unit.text().to_owned(),
+            min: field.bounds.min,
+            max: field.bounds.max,
+            values: field.shape.values.iter().map(|value| (*value).to_owned()).collect(),
             writable: field.access != Access::ReadOnly,
             once: field.access == Access::WriteOnce,
             ticks: field.ticks,
             mandatory: field.is_mandatory(),
-            default: field.default.map(str::to_owned),
+            default: field.default.map(|text| (*text).to_owned()),
         }
     }
 }

@@ -31,25 +31,70 @@ pub enum Access {
     WriteOnce,
 }
 
-/// What there is to know about a parameter or argument.
+/// A unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// None.
+    None,
+    /// s.
+    Seconds,
+    /// ms.
+    Milliseconds,
+    /// us.
+    Microseconds,
+    /// B.
+    Bytes,
+    /// KiB.
+    KiB,
+    /// Mbit/s.
+    Mbps,
+    /// %.
+    Percent,
+    /// °C.
+    Celsius,
+}
+
+impl Unit {
+    /// As TR-181 spells it; empty: none.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Bytes => "bytes",
+            Self::KiB => "KiB",
+            Self::Mbps => "Mbps",
+            Self::Percent => "percent",
+            Self::Celsius => "degrees celsius",
+        }
+    }
+}
+
+/// Between what a value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The least value (numbers).
+    pub min: Option<i64>,
+    /// The greatest value (numbers), or the greatest length in bytes (text).
+    pub max: Option<i64>,
+}
+
+/// What there is to know about a parameter or argument. There are hundreds of them on a box: what many share or few have is behind
+/// a pointer.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// Its TR-181 name.
     pub name: &'static str,
     /// What it means.
     pub doc: &'static str,
-    /// Its base type.
-    pub ty: ValueType,
-    /// Whether it is a comma-separated list of that type.
-    pub list: bool,
-    /// Its unit as TR-181 spells it; empty: none.
-    pub unit: &'static str,
-    /// The least value (numbers).
-    pub min: Option<i64>,
-    /// The greatest value (numbers), or the greatest length in bytes (text).
-    pub max: Option<i64>,
-    /// The values of an enumeration; empty: any.
-    pub values: &'static [&'static str],
+    /// What its Rust type tells about it.
+    pub shape: &'static Shape,
+    /// Its unit.
+    pub unit: Unit,
+    /// Between what it must be.
+    pub bounds: &'static Bounds,
     /// Who may write it.
     pub access: Access,
     /// Never given out: read as empty.
@@ -57,13 +102,9 @@ pub struct Field {
     /// Given out only to who is trusted with it (TR-106 secured): others read it as empty.
     pub secured: bool,
     /// What stands for it when it is not given.
-    pub default: Option<&'static str>,
+    pub default: Option<&'static &'static str>,
     /// It changes all the time by nature, as a clock or a counter does: no ValueChange is told of it.
     pub ticks: bool,
-    /// It may be left out altogether.
-    pub optional: bool,
-    /// The fields of nested rows (`Result.{i}.Status`); empty: a value.
-    pub rows: &'static [Self],
 }
 
 /// Words that say more about a field, used in `row!` between brackets.
@@ -71,81 +112,74 @@ pub struct Field {
 impl Field {
     /// A read-only field of this shape.
     #[must_use]
-    pub const fn new(name: &'static str, doc: &'static str, shape: Shape) -> Self {
-        let Shape { ty, list, values, optional, rows } = shape;
+    pub const fn new(name: &'static str, doc: &'static str, shape: &'static Shape) -> Self {
         Self {
             name,
             doc,
-            ty,
-            list,
-            unit: "",
-            min: None,
-            max: None,
-            values,
+            shape,
+            unit: Unit::None,
+            bounds: &Bounds { min: None, max: None },
             access: Access::ReadOnly,
             secret: false,
             secured: false,
             ticks: false,
             default: None,
-            optional,
-            rows,
         }
     }
-    const fn unit(mut self, unit: &'static str) -> Self {
+    const fn unit(mut self, unit: Unit) -> Self {
         self.unit = unit;
         self
     }
     /// In seconds.
     #[must_use]
     pub const fn s(self) -> Self {
-        self.unit("seconds")
+        self.unit(Unit::Seconds)
     }
     /// In milliseconds.
     #[must_use]
     pub const fn ms(self) -> Self {
-        self.unit("milliseconds")
+        self.unit(Unit::Milliseconds)
     }
     /// In microseconds.
     #[must_use]
     pub const fn us(self) -> Self {
-        self.unit("microseconds")
+        self.unit(Unit::Microseconds)
     }
     /// In bytes.
     #[must_use]
     pub const fn bytes(self) -> Self {
-        self.unit("bytes")
+        self.unit(Unit::Bytes)
     }
     /// In KiB.
     #[must_use]
     pub const fn KiB(self) -> Self {
-        self.unit("KiB")
+        self.unit(Unit::KiB)
     }
     /// In Mbit/s.
     #[must_use]
     pub const fn Mbps(self) -> Self {
-        self.unit("Mbps")
+        self.unit(Unit::Mbps)
     }
     /// In percent.
     #[must_use]
     pub const fn percent(self) -> Self {
-        self.unit("percent")
+        self.unit(Unit::Percent)
     }
     /// In degrees Celsius.
     #[must_use]
     pub const fn celsius(self) -> Self {
-        self.unit("degrees celsius")
+        self.unit(Unit::Celsius)
     }
-    /// A number from `min` to `max`.
+    /// A number from `MIN` to `MAX`.
     #[must_use]
-    pub const fn range(mut self, min: i64, max: i64) -> Self {
-        self.min = Some(min);
-        self.max = Some(max);
+    pub const fn range<const MIN: i64, const MAX: i64>(mut self) -> Self {
+        self.bounds = &Bounds { min: Some(MIN), max: Some(MAX) };
         self
     }
-    /// A text of at most `max` bytes.
+    /// A text of at most `MAX` bytes.
     #[must_use]
-    pub const fn len(mut self, max: i64) -> Self {
-        self.max = Some(max);
+    pub const fn len<const MAX: i64>(mut self) -> Self {
+        self.bounds = &Bounds { min: None, max: Some(MAX) };
         self
     }
     /// Writable.
@@ -181,7 +215,7 @@ impl Field {
     }
     /// What stands for it when it is not given, in lexical form.
     #[must_use]
-    pub const fn or(mut self, default: &'static str) -> Self {
+    pub const fn or(mut self, default: &'static &'static str) -> Self {
         self.default = Some(default);
         self
     }
@@ -189,12 +223,12 @@ impl Field {
     /// Whether an argument must be given.
     #[must_use]
     pub const fn is_mandatory(&self) -> bool {
-        self.default.is_none() && !self.optional && self.rows.is_empty()
+        self.default.is_none() && !self.shape.optional && self.shape.rows.is_empty()
     }
 
     /// Checks a text against type, list of values and range. The fault is 7011 or 7012 and says what would be right.
     pub fn check(&self, text: &str) -> Result<(), Fault> {
-        if self.list {
+        if self.shape.list {
             let items = Vec::<String>::read(text).unwrap_or_default();
             return items.iter().try_for_each(|item| self.check_one(item));
         }
@@ -204,7 +238,7 @@ impl Field {
     fn check_one(&self, text: &str) -> Result<(), Fault> {
         let shown = || text.chars().take(60).collect::<String>();
         let number: Option<i128> = text.trim().parse().ok();
-        let of_type = match self.ty {
+        let of_type = match self.shape.ty {
             ValueType::Boolean => bool::read(text).is_some(),
             ValueType::DateTime => crate::Wall::read(text).is_some(),
             ValueType::Decimal => Number::parse(text.trim()).is_some(),
@@ -216,16 +250,16 @@ impl Field {
             ValueType::Base64 | ValueType::String => true,
         };
         if !of_type {
-            return Err(Fault::new(code::INVALID_TYPE, format!("{} takes {}, not {:?}", self.name, self.ty, shown())));
+            return Err(Fault::new(code::INVALID_TYPE, format!("{} takes {}, not {:?}", self.name, self.shape.ty, shown())));
         }
-        if !self.values.is_empty() && !self.values.contains(&text) {
+        if !self.shape.values.is_empty() && !self.shape.values.contains(&text) {
             return Err(Fault::new(
                 code::INVALID_VALUE,
-                format!("{} takes one of {}, not {:?}", self.name, self.values.join(", "), shown()),
+                format!("{} takes one of {}, not {:?}", self.name, self.shape.values.join(", "), shown()),
             ));
         }
-        let (low, high) = (self.min.map(i128::from), self.max.map(i128::from));
-        if let Some(number) = number.filter(|_| self.ty.is_number()) {
+        let (low, high) = (self.bounds.min.map(i128::from), self.bounds.max.map(i128::from));
+        if let Some(number) = number.filter(|_| self.shape.ty.is_number()) {
             if low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high) {
                 let bound = |b: Option<i128>| b.map(|b| b.to_string()).unwrap_or_default();
                 return Err(Fault::new(
@@ -235,12 +269,12 @@ impl Field {
                         self.name,
                         bound(low),
                         bound(high),
-                        if self.unit.is_empty() { "" } else { " " },
-                        self.unit
+                        if self.unit == Unit::None { "" } else { " " },
+                        self.unit.text()
                     ),
                 ));
             }
-        } else if matches!(self.ty, ValueType::String | ValueType::Base64 | ValueType::HexBinary)
+        } else if matches!(self.shape.ty, ValueType::String | ValueType::Base64 | ValueType::HexBinary)
             && high.is_some_and(|high| i128::try_from(text.len()).unwrap_or(i128::MAX) > high)
         {
             return Err(Fault::new(
@@ -286,11 +320,11 @@ impl<T: Value> FieldType for T {
         out(name, Ok(self.write()));
     }
     fn take(field: &Field, args: &Args) -> Result<Self, Fault> {
-        let Some(text) = args.get(field.name).map(String::as_str).or(field.default) else {
+        let Some(text) = args.get(field.name).map(String::as_str).or(field.default.copied()) else {
             return Err(Fault::new(code::INVALID_COMMAND_ARGUMENTS, format!("the argument {} is missing; it is mandatory", field.name)));
         };
         field.check(text)?;
-        T::read(text).ok_or_else(|| Fault::new(code::INVALID_TYPE, format!("{} takes {}", field.name, field.ty)))
+        T::read(text).ok_or_else(|| Fault::new(code::INVALID_TYPE, format!("{} takes {}", field.name, field.shape.ty)))
     }
 }
 
@@ -368,8 +402,8 @@ macro_rules! row {
         #[allow(unused_variables, unused_mut, non_snake_case)]
         impl $crate::row::Row for $name {
             const FIELDS: &'static [$crate::row::Field] = &[$(
-                $crate::row::Field::new(stringify!($field), concat!($($fdoc),*), <$ty as $crate::row::FieldType>::SHAPE)
-                    $($(.$word($($($arg),*)?))*)? $(.or($default))?
+                $crate::row::Field::new(stringify!($field), concat!($($fdoc),*), &<$ty as $crate::row::FieldType>::SHAPE)
+                    $($(.$word$(::<$({ $arg }),*>)?())*)? $(.or(&$default))?
             ),*];
             fn emit(&self, out: &mut $crate::row::Emit<'_>) {
                 $($crate::row::FieldType::emit(&self.$field, stringify!($field), out);)*

@@ -119,7 +119,7 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         let (Ok(first) | Err(first)) = self.place(key);
-        self.0.iter().skip(first).map(|(key, value)| (key, value))
+        self.0.get(first..).unwrap_or_default().iter().map(|(key, value)| (key, value))
     }
 
     /// Puts a value in; gives the one that had this key.
@@ -249,6 +249,21 @@ impl<T> Set<T> {
         self.0.clear();
     }
 
+    /// Takes out what this does not want.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&T) -> bool) {
+        self.0.retain(|item, ()| wanted(item));
+    }
+
+    /// Takes out the first.
+    pub fn pop_first(&mut self) -> Option<T> {
+        self.0.pop_first().map(|(item, ())| item)
+    }
+
+    /// The first.
+    pub fn first(&self) -> Option<&T> {
+        self.iter().next()
+    }
+
     /// Everything in it.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator + Clone {
         self.0.keys()
@@ -348,6 +363,8 @@ mod tests {
         let mut set: Set<&str> = ["b", "c", "a", "b"].into_iter().collect();
         assert!(set.iter().eq(&["a", "b", "c"]) && set.from("b").eq(&["b", "c"]));
         assert!(!set.insert("a") && set.remove("a") && !set.remove("a") && set.insert("a"));
-        assert_eq!(set.into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!((set.first().copied(), set.pop_first(), set.first().copied()), (Some("a"), Some("a"), Some("b")));
+        set.retain(|item| *item != "b");
+        assert_eq!(set.into_iter().collect::<Vec<_>>(), ["c"]);
     }
 }

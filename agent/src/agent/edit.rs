@@ -217,15 +217,15 @@ fn granted_value(look: &Look<'_>, target: &Target<'_>, wish: &Wish<'_>) -> Resul
         Access::WriteOnce | Access::ReadWrite => {}
     }
     field.check(wish.value)?;
-    if field.list && wish.value.len() > MAX_LIST {
+    if field.shape.list && wish.value.len() > MAX_LIST {
         return Err(Fault::new(code::INVALID_VALUE, format!("{} takes at most {MAX_LIST} bytes, not {}", field.name, wish.value.len())));
     }
     if field.name == "Alias" && target.old.is_none() {
         check_alias(wish.value, path)?;
     }
-    Ok(match field.ty {
-        ValueType::Boolean if !field.list => bool::read(wish.value).unwrap_or_default().write(),
-        ty if ty.is_number() && !field.list => wish.value.trim().to_owned(),
+    Ok(match field.shape.ty {
+        ValueType::Boolean if !field.shape.list => bool::read(wish.value).unwrap_or_default().write(),
+        ty if ty.is_number() && !field.shape.list => wish.value.trim().to_owned(),
         _ => wish.value.to_owned(),
     })
 }
@@ -258,10 +258,10 @@ fn make_keys(draft: &Settings, def: &SettingDef, path: &str, values: &mut Args) 
             continue;
         }
         let others = || draft.rows(table).filter(|(other, _)| *other != path).filter_map(|(_, args)| args.get(name));
-        if field.ty.is_number() {
+        if field.shape.ty.is_number() {
             let highest = others().filter_map(|value| value.parse::<u32>().ok()).max();
             values.insert(name.to_owned(), highest.map_or(1, |highest| highest.saturating_add(1)).to_string());
-        } else if field.values.is_empty() {
+        } else if field.shape.values.is_empty() {
             let mut key = made_up(path);
             // Somebody may have chosen just this name.
             while others().any(|other| *other == key) {
@@ -275,7 +275,7 @@ fn make_keys(draft: &Settings, def: &SettingDef, path: &str, values: &mut Args) 
 /// Fills in what a new row has when nothing else was said, so that a later firmware with other defaults does not change it.
 fn fill_in(def: &SettingDef, values: &mut Args) {
     let writable = def.fields.iter().filter(|field| field.access != Access::ReadOnly);
-    for (field, default) in writable.filter_map(|field| Some((field, field.default?))) {
+    for (field, default) in writable.filter_map(|field| Some((field, field.default.copied()?))) {
         values.entry(field.name.to_owned()).or_insert_with(|| default.to_owned());
     }
 }

@@ -187,7 +187,7 @@ fn describe(path: &str, node: &Node, wanted: &Wanted<'_>, rights: &Rights) -> Su
                 param_name: field.name.to_owned(),
                 access: if field.access == Access::ReadOnly { ParamAccessType::ParamReadOnly } else { ParamAccessType::ParamReadWrite }
                     .into(),
-                value_type: field.ty as i32,
+                value_type: field.shape.ty as i32,
                 value_change: if field.ticks { ValueChangeType::ValueChangeWillIgnore } else { ValueChangeType::ValueChangeAllowed }.into(),
             })
             .collect(),

@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
     }
 
     fn text(&self, name: &str) -> &'a str {
-        let field = || self.def?.fields.iter().find(|field| field.name == name)?.default;
+        let field = || self.def?.fields.iter().find(|field| field.name == name)?.default.copied();
         self.settings.instances.get(self.at).and_then(|args| args.get(name)).map_or_else(|| field().unwrap_or(""), String::as_str)
     }
 

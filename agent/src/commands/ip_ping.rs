@@ -334,7 +334,7 @@ mod tests {
     fn one_call_cannot_outlast_its_limit() {
         let worst = |name: &str| {
             let field = <Input as row::Row>::FIELDS.iter().find(|field| field.name == name).unwrap();
-            u32::try_from(field.max.unwrap()).unwrap()
+            u32::try_from(field.bounds.max.unwrap()).unwrap()
         };
         let timeout = Duration::from_millis(worst("Timeout").into());
         let total = crate::host::linux::dns::RESOLVE_LIMIT + (timeout + INTERVAL) * worst("NumberOfRepetitions");

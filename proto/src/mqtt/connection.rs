@@ -2,7 +2,7 @@
 //! outbox and in the link. Requests and acknowledgements are matched by the events that rumqttc gives, which come in order.
 #![allow(clippy::disallowed_methods, reason = "the real link lives in real time")]
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,7 @@ use super::outbox::{Entry, Outbox, Seq};
 use super::subscriptions::is_topic;
 use super::{MqttConfig, Ready};
 use crate::link::{LinkEvent, QoS, Receipt, Session};
+use crate::sorted::{Map, Set};
 
 /// The room in each request channel above what may be in flight: SUBSCRIBE, UNSUBSCRIBE, DISCONNECT. More waits here.
 const SPARE_REQUESTS: usize = 8;
@@ -75,14 +76,14 @@ pub(super) struct Connection {
     changes: VecDeque<Change>,
     /// The filters of each SUBSCRIBE that has no packet identifier yet, and of those that have one.
     asked: VecDeque<Vec<String>>,
-    subscribing: HashMap<u16, Vec<String>>,
+    subscribing: Map<u16, Vec<String>>,
     /// Publications given to rumqttc and not yet written: QoS 0 and QoS 1, each in order.
     handed0: VecDeque<Seq>,
     handed1: VecDeque<Seq>,
     /// QoS 1 publications without a PUBACK, by packet identifier.
-    in_flight: HashMap<u16, Seq>,
+    in_flight: Map<u16, Seq>,
     /// Received QoS 1 publications that have not been acknowledged. rumqttc ends the connection on a wrong acknowledgement.
-    received: HashSet<u16>,
+    received: Set<u16>,
     /// Acknowledgements that rumqttc's channel had no room for; at most as many as `received` may hold.
     acks: VecDeque<u16>,
     /// Acknowledgements given to rumqttc and not yet written.
@@ -115,11 +116,11 @@ impl Connection {
             takes_retained: true,
             changes: VecDeque::new(),
             asked: VecDeque::new(),
-            subscribing: HashMap::new(),
+            subscribing: Map::new(),
             handed0: VecDeque::new(),
             handed1: VecDeque::new(),
-            in_flight: HashMap::new(),
-            received: HashSet::new(),
+            in_flight: Map::new(),
+            received: Set::new(),
             acks: VecDeque::new(),
             acks_handed: 0,
             keep_alive: config.keep_alive,

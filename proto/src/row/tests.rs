@@ -88,6 +88,6 @@ fn rows_within_a_row_are_numbered_and_absent_values_left_out() {
             ("Result.2.ResponseTime", "7")
         ])
     );
-    assert_eq!(Answer::FIELDS[0].unit, "milliseconds");
+    assert_eq!(Answer::FIELDS[0].unit.text(), "milliseconds");
     assert!(Try::FIELDS[0].is_mandatory() && !Try::FIELDS[1].is_mandatory() && !Try::FIELDS[2].is_mandatory());
 }

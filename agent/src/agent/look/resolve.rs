@@ -247,7 +247,7 @@ impl Look<'_> {
             }
             return match segment {
                 Segment::Follow { .. } => Ok(()),
-                _ => condition.holds("", field.ty, field.list).map(|_| ()),
+                _ => condition.holds("", field.shape.ty, field.shape.list).map(|_| ()),
             };
         }
         Ok(())
@@ -257,7 +257,7 @@ impl Look<'_> {
 /// Whether a condition holds for a parameter of a row.
 fn fits(condition: &Condition, field: Option<&Field>, row: Option<&Row>, name: &str) -> Result<bool, Fault> {
     match (field, row.and_then(|row| row.value(name))) {
-        (Some(field), Some(Ok(value))) => condition.holds(value, field.ty, field.list),
+        (Some(field), Some(Ok(value))) => condition.holds(value, field.shape.ty, field.shape.list),
         _ => Ok(false),
     }
 }

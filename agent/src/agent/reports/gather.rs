@@ -60,7 +60,7 @@ impl References {
                             &*other
                         }
                     };
-                    report.add(shown, value, if field.list { ValueType::String } else { field.ty });
+                    report.add(shown, value, if field.shape.list { ValueType::String } else { field.shape.ty });
                 };
                 match &reference.target {
                     Target::Parameter(only) => each(look, place.template, &place, Some(only), &mut put),

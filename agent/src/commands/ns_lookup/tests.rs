@@ -222,7 +222,7 @@ fn a_link_local_server_is_asked_over_its_interface() {
 fn one_call_cannot_outlast_its_limit() {
     let worst = |name: &str| {
         let field = Input::FIELDS.iter().find(|field| field.name == name).unwrap();
-        u32::try_from(field.max.unwrap()).unwrap()
+        u32::try_from(field.bounds.max.unwrap()).unwrap()
     };
     let timeout = Duration::from_millis(worst("Timeout").into());
     let total = crate::host::linux::dns::RESOLVE_LIMIT + (timeout * 2 + INTERVAL) * worst("NumberOfRepetitions");
