@@ -3,7 +3,7 @@
 //!
 //! Whoever owns it carries its publications to the link and decides what a request means.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::fault::{Fault, code};
@@ -57,9 +57,9 @@ pub struct Endpoint {
     asked: u64,
     rng: Rng,
     /// By message id. Bounded by who asks: [`Endpoint::waiting`] says how many there are.
-    questions: Map<String, Box<Question>>,
+    questions: BTreeMap<String, Question>,
     /// When each question wants attention.
-    agenda: Set<(Mono, String)>,
+    agenda: BTreeSet<(Mono, String)>,
     /// Requests of others that were not answered yet, to pass over their duplicates (MSG.4). At most [`MAX_WORKING`].
     working: Set<(EndpointId, String)>,
     reachable: bool,
@@ -77,8 +77,8 @@ impl Endpoint {
             run: run.to_owned(),
             asked: 0,
             rng: Rng::new(seed),
-            questions: Map::new(),
-            agenda: Set::new(),
+            questions: BTreeMap::new(),
+            agenda: BTreeSet::new(),
             working: Set::new(),
             reachable: true,
             out: VecDeque::new(),
@@ -316,6 +316,6 @@ impl Machine for Endpoint {
         if self.reachable {
             return self.agenda.first().map(|(due, _)| *due);
         }
-        self.questions.values().filter_map(|question| question.over()).min()
+        self.questions.values().filter_map(Question::over).min()
     }
 }

@@ -249,21 +249,6 @@ impl<T> Set<T> {
         self.0.clear();
     }
 
-    /// Takes out what this does not want.
-    pub fn retain(&mut self, mut wanted: impl FnMut(&T) -> bool) {
-        self.0.retain(|item, ()| wanted(item));
-    }
-
-    /// Takes out the first.
-    pub fn pop_first(&mut self) -> Option<T> {
-        self.0.pop_first().map(|(item, ())| item)
-    }
-
-    /// The first.
-    pub fn first(&self) -> Option<&T> {
-        self.iter().next()
-    }
-
     /// Everything in it.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator + Clone {
         self.0.keys()

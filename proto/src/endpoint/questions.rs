@@ -54,7 +54,7 @@ impl Endpoint {
         if !ask.answered {
             return self.out.push_back(Output::Publish(publication));
         }
-        let mut question = Box::new(Question {
+        let mut question = Question {
             tag: ask.tag,
             number: self.asked,
             to: ask.to,
@@ -62,7 +62,7 @@ impl Endpoint {
             expires: ask.expires.map(|time| now.mono + time),
             again: ask.again.map(|backoff| (backoff, 0)),
             due: None,
-        });
+        };
         if self.reachable {
             self.send(now, msg_id, question);
         } else {
@@ -72,7 +72,7 @@ impl Endpoint {
     }
 
     /// Sends a question, and plans when to ask again or when it is over, whichever is first.
-    fn send(&mut self, now: Now, msg_id: String, mut question: Box<Question>) {
+    fn send(&mut self, now: Now, msg_id: String, mut question: Question) {
         // Since it was written, this endpoint may have come to listen elsewhere.
         question.publication.response_topic = Some(self.response_topic(&question.to));
         self.out.push_back(Output::Publish(question.publication.clone()));
@@ -89,7 +89,7 @@ impl Endpoint {
         self.keep(msg_id, question);
     }
 
-    fn keep(&mut self, msg_id: String, question: Box<Question>) {
+    fn keep(&mut self, msg_id: String, question: Question) {
         if let Some(due) = question.due {
             self.agenda.insert((due, msg_id.clone()));
         }
