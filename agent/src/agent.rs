@@ -153,7 +153,7 @@ impl Agent {
         commands: &'static [CommandDef],
     ) -> Self {
         let model = Model::new(objects, SETTINGS, commands, notify::EVENTS);
-        let catalogue = supported::catalogue(&model).to_json();
+        let catalogue = supported::catalogue(&model);
         let mut out: VecDeque<Output> = config.remarks().map(Output::Log).collect();
         let mut log = |trouble: Option<String>| out.extend(trouble.map(Output::Log));
         let (journal, trouble) = Journal::load(&*host);
@@ -328,7 +328,7 @@ pub(crate) fn facts(now: Now, host: &dyn Host, config: &Config, id: &EndpointId,
 /// The catalogue of this build, as JSON: what it can show and do.
 #[must_use]
 pub fn catalogue() -> String {
-    supported::catalogue(&Model::new(OBJECTS, SETTINGS, COMMANDS, notify::EVENTS)).to_json()
+    supported::catalogue(&Model::new(OBJECTS, SETTINGS, COMMANDS, notify::EVENTS))
 }
 
 impl Machine for Agent {

@@ -1,7 +1,7 @@
 //! GetSupportedDM, GetSupportedProtocol, and the catalogue: what this firmware can show and do.
 
 use line3_proto::Fault;
-use line3_proto::catalogue::{Catalogue, CommandEntry, EventEntry, FieldEntry, ObjectEntry};
+use line3_proto::catalogue::{CommandEntry, EventEntry, FieldEntry, ObjectEntry};
 use line3_proto::fault::code;
 use line3_proto::path::{Path, Segment, Target};
 use line3_proto::row::{Access, Field};
@@ -10,10 +10,13 @@ use line3_proto::usp::{
     SupportedEventResult, SupportedObjectResult, SupportedParamResult, SupportedUniqueKeySet, ValueChangeType,
 };
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use super::get::{Size, within_bounds};
 use super::look::Look;
-use super::model::{Model, Node, Source};
+use super::model::{EventDef, Model, Node, Source};
 use super::rights::{Kind, Right, Rights};
+use crate::commands::CommandDef;
 
 /// The versions of USP that the agent speaks. One schema reads them all.
 pub(crate) const PROTOCOL_VERSIONS: &str = "1.0,1.1,1.2,1.3,1.4";
@@ -21,35 +24,66 @@ pub(crate) const PROTOCOL_VERSIONS: &str = "1.0,1.1,1.2,1.3,1.4";
 /// Where the supported data model is described (`data_model_inst_uri`).
 const DATA_MODEL: &str = "urn:broadband-forum-org:tr-181-2-16-0";
 
-/// The catalogue of a model.
-pub(crate) fn catalogue(model: &Model) -> Catalogue {
-    let mut made = Catalogue::default();
-    for (path, node) in model.below("Device.") {
-        if !matches!(node.source, Source::Bare) {
-            made.objects.push(ObjectEntry {
-                path: path.to_owned(),
-                doc: node.doc().to_owned(),
-                creatable: is_creatable(node),
-                unique_keys: node.keys().iter().map(|key| key.iter().map(|name| (*name).to_owned()).collect()).collect(),
-                parameters: FieldEntry::list(node.fields()),
-            });
-        }
-        made.commands.extend(node.commands.iter().map(|command| CommandEntry {
-            path: command.path.to_owned(),
-            doc: command.doc.to_owned(),
-            effect: Some(command.effect),
-            asynchronous: command.asynchronous,
-            limit: Some(command.limit.as_secs()),
-            input: FieldEntry::list(command.input),
-            output: FieldEntry::list(command.output),
-        }));
-        made.events.extend(node.events.iter().map(|event| EventEntry {
-            path: event.path.to_owned(),
-            doc: event.doc.to_owned(),
-            arguments: FieldEntry::list(event.fields),
-        }));
+/// About as long as the catalogue's JSON is, in bytes: room for it is made once.
+const CATALOGUE: usize = 64 * 1024;
+
+/// The catalogue of a model, as JSON.
+pub(crate) fn catalogue(model: &Model) -> String {
+    let mut json = Vec::with_capacity(CATALOGUE);
+    // Plain structs with text keys: serialising them cannot fail.
+    let _ = serde_json::to_writer(&mut json, &Entries(model));
+    String::from_utf8(json).unwrap_or_default()
+}
+
+/// A [`Catalogue`](line3_proto::catalogue::Catalogue) of which one entry at a time is in memory: a box has no 200 KB to spare.
+struct Entries<'a>(&'a Model);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let nodes = || self.0.below("Device.");
+        let known = || nodes().filter(|(_, node)| !matches!(node.source, Source::Bare));
+        let mut catalogue = serializer.serialize_struct("Catalogue", 3)?;
+        catalogue.serialize_field("objects", &Each(|| known().map(|(path, node)| object_entry(path, node))))?;
+        catalogue
+            .serialize_field("commands", &Each(|| nodes().flat_map(|(_, node)| &node.commands).map(|command| command_entry(command))))?;
+        catalogue.serialize_field("events", &Each(|| nodes().flat_map(|(_, node)| &node.events).map(|event| event_entry(event))))?;
+        catalogue.end()
     }
-    made
+}
+
+/// A list of what this gives, one after the other.
+struct Each<F>(F);
+
+impl<T: Serialize, I: Iterator<Item = T>, F: Fn() -> I> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+fn object_entry(path: &str, node: &Node) -> ObjectEntry {
+    ObjectEntry {
+        path: path.to_owned(),
+        doc: node.doc().to_owned(),
+        creatable: is_creatable(node),
+        unique_keys: node.keys().iter().map(|key| key.iter().map(|name| (*name).to_owned()).collect()).collect(),
+        parameters: FieldEntry::list(node.fields()),
+    }
+}
+
+fn command_entry(command: &CommandDef) -> CommandEntry {
+    CommandEntry {
+        path: command.path.to_owned(),
+        doc: command.doc.to_owned(),
+        effect: Some(command.effect),
+        asynchronous: command.asynchronous,
+        limit: Some(command.limit.as_secs()),
+        input: FieldEntry::list(command.input),
+        output: FieldEntry::list(command.output),
+    }
+}
+
+fn event_entry(event: &EventDef) -> EventEntry {
+    EventEntry { path: event.path.to_owned(), doc: event.doc.to_owned(), arguments: FieldEntry::list(event.fields) }
 }
 
 fn is_creatable(node: &Node) -> bool {
@@ -198,5 +232,22 @@ fn describe(path: &str, node: &Node, wanted: &Wanted<'_>, rights: &Rights) -> Su
         } else {
             Vec::new()
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use line3_proto::catalogue::Catalogue;
+
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_spelled_as_who_reads_it_would_spell_it() {
+        let json = crate::agent::catalogue();
+        let read: Catalogue = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.to_json(), json);
+        assert!(!read.objects.is_empty() && !read.commands.is_empty() && !read.events.is_empty());
+        assert!(json.len() <= CATALOGUE, "{} bytes: make room for them", json.len());
     }
 }
