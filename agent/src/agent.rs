@@ -108,9 +108,8 @@ pub enum Output {
 /// One box.
 pub struct Agent {
     host: Rc<dyn Host>,
-    model: Model,
+    model: Rc<Model>,
     numbers: Numbers,
-    catalogue: Rc<str>,
     facts: Facts,
     settings: Settings,
     /// What of the settings was last kept, so that flash is written only when that changes.
@@ -152,8 +151,7 @@ impl Agent {
         objects: &'static [ObjectDef],
         commands: &'static [CommandDef],
     ) -> Self {
-        let model = Model::new(objects, SETTINGS, commands, notify::EVENTS);
-        let catalogue = supported::catalogue(&model);
+        let model = Rc::new(Model::new(objects, SETTINGS, commands, notify::EVENTS));
         let mut out: VecDeque<Output> = config.remarks().map(Output::Log).collect();
         let mut log = |trouble: Option<String>| out.extend(trouble.map(Output::Log));
         let (journal, trouble) = Journal::load(&*host);
@@ -161,13 +159,12 @@ impl Agent {
         let (kept, settings, trouble) = Kept::load(&*host, config.factory(&id));
         log(trouble);
         let seed = host.random();
-        let facts = facts(now, &*host, config, &id, &catalogue);
+        let facts = facts(now, &*host, config, &id, &supported::catalogue(&model));
         let endpoint = Endpoint::new(id, Side::Agent, &facts.run_id, seed);
         let mut agent = Self {
             host,
             model,
             numbers: Numbers::default(),
-            catalogue: catalogue.into(),
             facts,
             settings,
             kept,
@@ -216,8 +213,8 @@ impl Agent {
 
     /// The catalogue of this build, as JSON.
     #[must_use]
-    pub fn catalogue(&self) -> &str {
-        &self.catalogue
+    pub fn catalogue(&self) -> String {
+        supported::catalogue(&self.model)
     }
 
     /// What an Object sees now.

@@ -62,8 +62,8 @@ pub struct Ctx {
     pub progress: Progress,
     /// What happens once its answer is out.
     pub afterwards: Rc<Cell<Afterwards>>,
-    /// The catalogue of this firmware, as JSON.
-    pub catalogue: Rc<str>,
+    /// Writes the catalogue of this firmware, as JSON: 50 KB that a box does not hold while nobody asks.
+    pub catalogue: Rc<dyn Fn() -> String>,
     /// How long ago it began, by the box's clock: not zero only of a [`Command::LASTING`] one that goes on after a restart.
     pub passed: Duration,
 }

@@ -20,6 +20,7 @@ use super::lasting::MAX_LASTING;
 use super::look::Place;
 use super::notify::Happening;
 use super::rights::{Kind, Right, Rights};
+use super::supported;
 use crate::commands::{CommandDef, Ctx, Progress};
 
 /// What leads the reserved input arguments, which only Line3's own controller sends.
@@ -245,12 +246,13 @@ impl Agent {
     /// Checks the arguments of a command and makes it ready to run.
     pub(super) fn ready(&self, def: &CommandDef, path: &str, args: &Args, passed: Duration) -> Result<Ready, Fault> {
         let (progress, afterwards) = (Progress::default(), Rc::default());
+        let model = Rc::clone(&self.model);
         let ctx = Ctx {
             host: Rc::clone(&self.host),
             path: path.to_owned(),
             progress: progress.clone(),
             afterwards: Rc::clone(&afterwards),
-            catalogue: Rc::clone(&self.catalogue),
+            catalogue: Rc::new(move || supported::catalogue(&model)),
             passed,
         };
         Ok(Ready { running: (def.start)(args, ctx)?, progress, afterwards })

@@ -41,7 +41,7 @@ impl Command for GetCatalogue {
     type Output = Output;
 
     async fn run(input: Input, ctx: Ctx) -> Result<Output, Fault> {
-        let text = &*ctx.catalogue;
+        let text = (ctx.catalogue)();
         // Pages begin and end between characters: an offset within one moves to its start.
         let boundary = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let start = boundary(usize::try_from(input.Offset).unwrap_or(usize::MAX));

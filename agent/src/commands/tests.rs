@@ -37,7 +37,7 @@ impl Bench {
             path: C::PATH.to_owned(),
             progress: self.progress.clone(),
             afterwards: Rc::clone(&self.afterwards),
-            catalogue: "{}".into(),
+            catalogue: Rc::new(|| "{}".to_owned()),
             passed: std::time::Duration::ZERO,
         };
         let mut running = (CommandDef::of::<C>().start)(&args, ctx)?;

@@ -20,7 +20,7 @@ pub(super) fn of_agent() -> Catalogue {
     let host = Rc::new(SimHost::new(SimBox::of(7), Rc::new(CountedClock::new())));
     let now = Now { mono: Mono(Duration::from_secs(100)), wall: Wall(1_767_225_600_000) };
     let agent = Agent::new(now, host, &Config::default(), EndpointId::parse("proto::sim-7").unwrap());
-    serde_json::from_str(agent.catalogue()).unwrap()
+    serde_json::from_str(&agent.catalogue()).unwrap()
 }
 
 fn field(name: &str, ty: ValueType) -> FieldEntry {
