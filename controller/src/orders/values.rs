@@ -2,6 +2,7 @@
 
 use line3_proto::Wall;
 use line3_proto::catalogue::FieldEntry;
+use line3_proto::path::Number;
 use line3_proto::value::{Value, ValueType};
 
 use super::{BadOrder, bad, names, typed};
@@ -36,7 +37,7 @@ fn is_of(ty: ValueType, text: &str) -> bool {
     match ty {
         ValueType::Boolean => bool::read(text).is_some(),
         ValueType::DateTime => Wall::read(text).is_some(),
-        ValueType::Decimal => f64::read(text).is_some(),
+        ValueType::Decimal => Number::parse(text.trim()).is_some(),
         ValueType::Int => i32::read(text).is_some(),
         ValueType::Long => i64::read(text).is_some(),
         ValueType::UnsignedInt => u32::read(text).is_some(),
