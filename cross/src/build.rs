@@ -102,7 +102,7 @@ fn cargo(root: &Path, prefix: &Prefix, target: &Target) -> Result<Command> {
     cargo.env("RUSTC_BOOTSTRAP", "1");
     // 64-bit time on 32-bit musl: without it a box cannot tell the time after 2038.
     cargo.env("RUST_LIBC_UNSTABLE_MUSL_V1_2_3", "1");
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(root, prefix, target).join("\u{1f}"));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(prefix, target).join("\u{1f}"));
     let triple = target.triple.replace('-', "_");
     match &target.tools {
         Tools::Zig { cflags, .. } => {
@@ -117,7 +117,7 @@ fn cargo(root: &Path, prefix: &Prefix, target: &Target) -> Result<Command> {
     Ok(cargo)
 }
 
-fn rustflags(root: &Path, prefix: &Prefix, target: &Target) -> Vec<String> {
+fn rustflags(prefix: &Prefix, target: &Target) -> Vec<String> {
     // SHA-256 without unrolled loops, for it digests a few KB at a time.
     let mut flags = vec!["--cfg", "sha2_backend=\"soft\"", "--cfg", "sha2_backend_soft=\"compact\""];
     // A panic ends the process, so nothing unwinds.
@@ -137,17 +137,18 @@ fn rustflags(root: &Path, prefix: &Prefix, target: &Target) -> Vec<String> {
         flags.push(format!("-Clink-arg={}", unwinder_object(target)));
     }
     flags.extend(target.rustflags.iter().cloned());
-    flags.extend(remap(root, prefix).into_iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())));
+    flags.extend(remap(prefix).into_iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())));
     flags
 }
 
 /// Shorter names for the sources, which stand in the messages of panics: they are the same wherever it is built, and tell nothing
-/// of who built it.
-fn remap(root: &Path, prefix: &Prefix) -> Vec<(PathBuf, &'static str)> {
+/// of who built it. The project's own are named from its folder on, by cargo; that folder is in no flag, so that a clone elsewhere
+/// uses what another has built.
+fn remap(prefix: &Prefix) -> Vec<(PathBuf, &'static str)> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).unwrap_or_default();
     let registries = std::fs::read_dir(home.join("registry").join("src")).into_iter().flatten().flatten();
     let mut names: Vec<_> = registries.map(|registry| (registry.path(), "")).collect();
-    names.extend([(root.to_owned(), "line3"), (prefix.rust_src(), "rust")]);
+    names.push((prefix.rust_src(), "rust"));
     names
 }
