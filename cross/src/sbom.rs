@@ -33,12 +33,14 @@ pub fn sbom(root: &Path, prefix: &Prefix, target: &Target, source: &Source, link
     let text = std::fs::read_to_string(copy.join("agent").join("line3-agent.cdx.json")).context("what cargo-cyclonedx wrote")?;
     std::fs::remove_dir_all(&copy)?;
     let mut document: Value = serde_json::from_str(&text)?;
-    let here = format!("path+file://{}/", copy.display());
+    // The end of the folder, for its other parts may be spelled otherwise in an address: a blank as %20.
+    let here = format!("/{}/sbom/", target.name);
     each_text(&mut document, &|text| portable(text, &here));
     keep_linked(&mut document, linked)?;
     let tools = Tools::read(prefix)?.tools;
     add(&mut document, others, &tools)?;
     let text = format!("{}\n", serde_json::to_string_pretty(&document)?);
+    ensure!(!text.contains("file:///"), "the list of parts names a folder of this machine");
     for path in [root, prefix.path()] {
         ensure!(!text.contains(&*path.to_string_lossy()), "the list of parts names {}, a folder of this machine", path.display());
     }
@@ -131,9 +133,10 @@ fn each_text(value: &mut Value, change: &impl Fn(&str) -> String) {
     }
 }
 
-/// Without what is of this machine: where the sources are.
+/// Without what is of this machine: where the sources are, which is in a folder that ends in `here`.
 fn portable(text: &str, here: &str) -> String {
-    let text = text.replace(here, "");
+    let after = text.strip_prefix("path+file://").and_then(|address| address.split_once(here));
+    let text = after.map_or(text, |(_, rest)| rest).to_owned();
     match text.split_once("?download_url=file://") {
         Some((crate_, rest)) => format!("{crate_}{}", rest.find('#').and_then(|at| rest.get(at..)).unwrap_or_default()),
         None => text,
@@ -232,8 +235,9 @@ mod tests {
 
     #[test]
     fn no_folder_of_this_machine_is_left() {
-        let here = "path+file:///home/me/line3/";
-        assert_eq!(portable("path+file:///home/me/line3/agent#line3-agent@1.0.0", here), "agent#line3-agent@1.0.0");
+        let here = "/armv7/sbom/";
+        let named = "path+file:///home/a%20b/line3/target/cross/armv7/sbom/agent#line3-agent@1.0.0";
+        assert_eq!(portable(named, here), "agent#line3-agent@1.0.0");
         assert_eq!(
             portable("pkg:cargo/line3-agent@1.0.0?download_url=file://.#src/main.rs", here),
             "pkg:cargo/line3-agent@1.0.0#src/main.rs"
