@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::crates;
 use crate::place::{self, Prefix};
 use crate::target::{Flavour, Target, Tools};
 use crate::{say, size};
@@ -90,16 +91,7 @@ fn cargo(root: &Path, prefix: &Prefix, target: &Target) -> Result<Command> {
     if target.flavour == Flavour::Tiny {
         cargo.args(["--no-default-features", "--features", "tiny"]);
     }
-    // What the caller's cargo and rustup said to this program would reach the other compiler.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_") && text != "CARGO_HOME" || text.starts_with("RUST") {
-            cargo.env_remove(name);
-        }
-    }
-    cargo.env("CARGO", prefix.bin().join("cargo")).env("RUSTC", prefix.bin().join("rustc"));
-    // `-Zbuild-std` is no stable option, and Debian's compiler a stable one.
-    cargo.env("RUSTC_BOOTSTRAP", "1");
+    crates::clean(&mut cargo, prefix);
     // 64-bit time on 32-bit musl: without it a box cannot tell the time after 2038.
     cargo.env("RUST_LIBC_UNSTABLE_MUSL_V1_2_3", "1");
     cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(prefix, target).join("\u{1f}"));

@@ -71,7 +71,8 @@ pub fn cargo(prefix: &Prefix, folder: &Path) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Names the compiler of the prefix to a program that runs cargo, and nothing else.
+/// Names the compiler of the prefix to a program that runs cargo, and nothing else: what the caller's cargo and rustup said to this
+/// program would reach the other compiler. `-Zbuild-std` is no stable option, and that compiler a stable one.
 pub fn clean(command: &mut Command, prefix: &Prefix) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
